@@ -1,0 +1,65 @@
+/* proto/items.h - a run of a map's items, and slices of it that are handed about.
+ *
+ * Thread: one thread. */
+#ifndef IPP_PROTO_ITEMS_H
+#define IPP_PROTO_ITEMS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/blob.h"
+#include "proto/ipp.pb-c.h"
+
+struct ipp_error;
+struct link;
+
+/* Items first .. first+count-1 of one map: a range, or texts in a blob.  Counted by slices. */
+struct items;
+
+/* From a TASKS frame (gives, with one reference); -EPROTO when head and payload disagree. */
+int items_new(struct items **out, const Ipp__Tasks *tasks, struct blob *payload,
+	      struct ipp_error *err);
+void items_unref(struct items *items); /* NULL is fine */
+
+/* Tasks from .. to-1 of a request, in one queue at a time. */
+struct slice {
+	struct slice *next;
+	uint64_t request;    /* its id */
+	struct items *items; /* one reference; NULL for a direct view's task */
+	uint64_t from, to;
+	uint32_t losses; /* engines lost while they ran the first of them */
+	double task_us;	 /* what each was thought to take when it was handed out */
+};
+
+struct slices {
+	struct slice *first;
+	struct slice **last;
+	uint64_t n_tasks;
+};
+
+/* A slice (gives; takes nothing, references `items`); NULL when out of memory. */
+struct slice *slice_new(uint64_t request, struct items *items, uint64_t from, uint64_t to);
+void slice_free(struct slice *slice);
+
+void slices_init(struct slices *slices);
+void slices_append(struct slices *slices, struct slice *slice);	 /* takes */
+void slices_prepend(struct slices *slices, struct slice *slice); /* takes */
+struct slice *slices_pop(struct slices *slices);		 /* gives; NULL when empty */
+
+/* Take up to `n` tasks off the front, from one slice (gives); NULL when empty or out of memory. */
+struct slice *slices_take(struct slices *slices, uint64_t n);
+
+/* Whether `results` are those of the first tasks, in turn: then slices_finish_first() for each. */
+bool slices_in_turn(const struct slices *slices, const Ipp__Results *results);
+
+/* The first task is finished: drop it. */
+void slices_finish_first(struct slices *slices);
+
+/* Free the slices of `request`; how many tasks they had. */
+uint64_t slices_drop(struct slices *slices, uint64_t request);
+void slices_clear(struct slices *slices);
+
+/* Send a TASKS frame with the slice's items.  0 or -ENOMEM, and nothing was sent. */
+int slice_send(const struct slice *slice, struct link *link);
+
+#endif

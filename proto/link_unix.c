@@ -1,0 +1,349 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "proto/link_impl.h"
+
+#define READ_BYTES (64 * 1024)
+#define READS_A_TURN 16 /* then others have their turn */
+#define IOVECS 16
+#define DESCRIPTORS 16 /* received and not yet claimed by a frame */
+
+/* A memfd on its way out, with the first byte of its frame. */
+struct departing {
+	uint64_t position;
+	struct blob *blob;
+	struct departing *next;
+};
+
+struct link_unix {
+	struct link link;
+	int fd;
+	struct event *readable, *writable;
+	struct evbuffer *in, *out;
+	uint64_t queued, sent; /* bytes since the beginning */
+	struct departing *first, **last;
+	size_t departing_bytes;
+	int descriptors[DESCRIPTORS]; /* in order of arrival */
+	unsigned n_descriptors;
+	bool hung_up; /* the peer reads no more; it may have written before */
+};
+
+static struct link_unix *unix_of(struct link *link)
+{
+	return (struct link_unix *)link;
+}
+
+static void peer_gone(struct link_unix *self, int code)
+{
+	struct ipp_error err = {0};
+
+	if (code != 0 && code != EPIPE && code != ECONNRESET)
+		ipp_fail(&err, code, "slurm-ipp: the link to a neighbour process failed: %m");
+	else
+		strcpy(err.text, "slurm-ipp: the peer closed the link");
+	link_fail(&self->link, &err);
+}
+
+/* ---- out ---- */
+
+static struct departing *departing_pop(struct link_unix *self)
+{
+	struct departing *head = self->first;
+
+	self->first = head->next;
+	if (!self->first)
+		self->last = &self->first;
+	self->departing_bytes -= head->blob->bytes;
+	return head;
+}
+
+static void departing_free(struct departing *head)
+{
+	blob_unref(head->blob);
+	free(head);
+}
+
+/* One sendmsg(): bytes up to the next descriptor, with the descriptor that belongs to the first. */
+static ssize_t send_some(struct link_unix *self)
+{
+	union {
+		struct cmsghdr align;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct evbuffer_iovec vectors[IOVECS];
+	struct msghdr message = {.msg_iov = (struct iovec *)vectors};
+	const struct departing *next = self->first;
+	size_t limit = evbuffer_get_length(self->out);
+	size_t peeked = 0;
+	int n;
+
+	if (next && next->position == self->sent) {
+		message.msg_control = control.room;
+		message.msg_controllen = sizeof(control.room);
+		*CMSG_FIRSTHDR(&message) = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)),
+							    .cmsg_level = SOL_SOCKET,
+							    .cmsg_type = SCM_RIGHTS};
+		memcpy(CMSG_DATA(CMSG_FIRSTHDR(&message)), &next->blob->fd, sizeof(int));
+		next = next->next;
+	}
+	if (next && next->position - self->sent < limit)
+		limit = next->position - self->sent;
+	n = evbuffer_peek(self->out, (ev_ssize_t)limit, NULL, vectors, IOVECS);
+	if (n > IOVECS)
+		n = IOVECS;
+	for (int i = 0; i < n; i++) {
+		if (peeked + vectors[i].iov_len > limit)
+			vectors[i].iov_len = limit - peeked;
+		peeked += vectors[i].iov_len;
+	}
+	message.msg_iovlen = (size_t)n;
+	return sendmsg(self->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* A peer that hung up may have said why: what it sent is read before its end is noticed. */
+static void cannot_write(struct link_unix *self, int code)
+{
+	if (code != EPIPE && code != ECONNRESET) {
+		peer_gone(self, code);
+		return;
+	}
+	self->hung_up = true;
+	evbuffer_drain(self->out, evbuffer_get_length(self->out));
+	while (self->first)
+		departing_free(departing_pop(self));
+	event_active(self->readable, EV_READ, 0);
+}
+
+static void unix_flush(struct link *link)
+{
+	struct link_unix *self = unix_of(link);
+
+	while (!link->failed && evbuffer_get_length(self->out) > 0) {
+		const ssize_t n = send_some(self);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && (errno == EAGAIN || errno == ENOBUFS || errno == ETOOMANYREFS)) {
+			event_add(self->writable, NULL);
+			return;
+		}
+		if (n < 0) {
+			cannot_write(self, errno);
+			return;
+		}
+		if (n > 0 && self->first && self->first->position == self->sent)
+			departing_free(departing_pop(self));
+		self->sent += (uint64_t)n;
+		evbuffer_drain(self->out, (size_t)n);
+	}
+}
+
+static void writable_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct link *link = arg;
+
+	(void)fd;
+	(void)what;
+	unix_flush(link);
+	if (!link->failed && evbuffer_get_length(unix_of(link)->out) == 0 &&
+	    link->events->on_drained)
+		link->events->on_drained(link->owner, link);
+}
+
+static int depart(struct link_unix *self, struct blob *blob)
+{
+	struct departing *departing = malloc(sizeof(*departing));
+
+	if (!departing)
+		return -ENOMEM;
+	*departing = (struct departing){.position = self->queued, .blob = blob_ref(blob)};
+	*self->last = departing;
+	self->last = &departing->next;
+	self->departing_bytes += blob->bytes;
+	return 0;
+}
+
+static int unix_send(struct link *link, struct frame_header *header, const uint8_t *head,
+		     struct blob *payload)
+{
+	struct link_unix *self = unix_of(link);
+	const size_t before = evbuffer_get_length(self->out);
+	uint8_t raw[FRAME_HEADER_BYTES];
+
+	if (self->hung_up)
+		return 0;
+	if (payload && payload->fd >= 0) {
+		header->flags |= FRAME_DESCRIPTOR;
+		if (depart(self, payload) < 0)
+			return -ENOMEM;
+		payload = NULL;
+	}
+	frame_encode(header, raw);
+	if (evbuffer_add(self->out, raw, sizeof(raw)) < 0 ||
+	    evbuffer_add(self->out, head, header->head_bytes) < 0 ||
+	    (payload && evbuffer_add(self->out, payload->data, payload->bytes) < 0))
+		return -ENOMEM;
+	self->queued += evbuffer_get_length(self->out) - before;
+	/* At the end of this turn of the loop, so that frames sent in one turn share a system call.
+	 */
+	event_active(self->writable, EV_WRITE, 0);
+	return 0;
+}
+
+static size_t unix_backlog(const struct link *link)
+{
+	const struct link_unix *self = (const struct link_unix *)link;
+
+	return evbuffer_get_length(self->out) + self->departing_bytes;
+}
+
+/* ---- in ---- */
+
+static int keep_descriptors(struct link_unix *self, struct msghdr *message)
+{
+	int rc = 0;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+		const size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < n; i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
+			if (self->n_descriptors < DESCRIPTORS) {
+				self->descriptors[self->n_descriptors++] = fd;
+			} else {
+				close(fd);
+				rc = -EPROTO;
+			}
+		}
+	}
+	return message->msg_flags & MSG_CTRUNC ? -EPROTO : rc;
+}
+
+/* One recvmsg() into `in`: its return value, or -errno. */
+static ssize_t receive_some(struct link_unix *self)
+{
+	union {
+		struct cmsghdr align;
+		char room[CMSG_SPACE(4 * sizeof(int))];
+	} control;
+	struct evbuffer_iovec vectors[2];
+	struct msghdr message = {.msg_iov = (struct iovec *)vectors,
+				 .msg_control = control.room,
+				 .msg_controllen = sizeof(control.room)};
+	const int n = evbuffer_reserve_space(self->in, READ_BYTES, vectors, 2);
+	ssize_t got;
+	ssize_t left;
+
+	if (n < 0)
+		return -ENOMEM;
+	message.msg_iovlen = (size_t)n;
+	got = recvmsg(self->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (got < 0)
+		return -errno;
+	if (keep_descriptors(self, &message) < 0)
+		return -EPROTO;
+	left = got;
+	for (int i = 0; i < n; i++) {
+		if ((size_t)left < vectors[i].iov_len)
+			vectors[i].iov_len = (size_t)left;
+		left -= (ssize_t)vectors[i].iov_len;
+	}
+	evbuffer_commit_space(self->in, vectors, n);
+	return got;
+}
+
+static void readable_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct link_unix *self = arg;
+
+	(void)fd;
+	(void)what;
+	for (int i = 0; i < READS_A_TURN; i++) {
+		const ssize_t n = receive_some(self);
+
+		if (n == -EINTR)
+			continue;
+		if (n == -EAGAIN)
+			return;
+		if (n <= 0) {
+			event_del(self->readable);
+			peer_gone(self, (int)-n);
+			return;
+		}
+		if (!link_parse(&self->link, self->in))
+			return;
+		if (n < READ_BYTES)
+			return;
+	}
+}
+
+static int unix_take_descriptor(struct link *link)
+{
+	struct link_unix *self = unix_of(link);
+	int fd;
+
+	if (self->n_descriptors == 0)
+		return -1;
+	fd = self->descriptors[0];
+	self->n_descriptors--;
+	memmove(self->descriptors, self->descriptors + 1, self->n_descriptors * sizeof(int));
+	return fd;
+}
+
+static void unix_free(struct link *link)
+{
+	struct link_unix *self = unix_of(link);
+
+	if (self->readable)
+		event_free(self->readable);
+	if (self->writable)
+		event_free(self->writable);
+	if (self->in)
+		evbuffer_free(self->in);
+	if (self->out)
+		evbuffer_free(self->out);
+	while (self->first)
+		departing_free(departing_pop(self));
+	for (unsigned i = 0; i < self->n_descriptors; i++)
+		close(self->descriptors[i]);
+	close(self->fd);
+}
+
+static const struct link_transport transport = {
+	.send = unix_send,
+	.take_descriptor = unix_take_descriptor,
+	.flush = unix_flush,
+	.backlog = unix_backlog,
+	.free = unix_free,
+};
+
+struct link *link_unix(struct event_base *base, int fd, const struct link_events *events,
+		       void *owner)
+{
+	struct link_unix *self = calloc(1, sizeof(*self));
+
+	if (!self) {
+		close(fd);
+		return NULL;
+	}
+	self->fd = fd;
+	self->last = &self->first;
+	self->in = evbuffer_new();
+	self->out = evbuffer_new();
+	self->readable = event_new(base, fd, EV_READ | EV_PERSIST, readable_cb, self);
+	self->writable = event_new(base, fd, EV_WRITE, writable_cb, self);
+	if (link_init(&self->link, base, &transport, events, owner) < 0 || !self->in ||
+	    !self->out || !self->readable || !self->writable ||
+	    event_add(self->readable, NULL) < 0) {
+		link_free(&self->link);
+		return NULL;
+	}
+	return &self->link;
+}
