@@ -1,0 +1,173 @@
+/* ipp-guard - parent of an engine: restarts it when it dies, kills what it left, and ends with it
+ * when the cluster ends.  It exits with 0 once the engine has been part of a cluster, because srun
+ * returns the worst exit code of all tasks, and that must be the client's. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine/exits.h"
+#include "engine/orphans.h"
+
+#define RESTARTS_MAX 10 /* deaths in a row, none of which lasted STEADY_MS */
+#define STEADY_MS 10000
+#define BACKOFF_MS 20	 /* doubled with each such death */
+#define PATIENCE_MS 2000 /* for an engine to end by itself once the owner has */
+
+static long long now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+/* What is for the user's command must not end us. */
+static int ignore_signals(void)
+{
+	static const int ignored[] = {SIGINT, SIGQUIT, SIGHUP, SIGTERM, SIGUSR1, SIGUSR2, SIGPIPE};
+	sigset_t children;
+
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+		signal(ignored[i], SIG_IGN);
+	sigemptyset(&children);
+	sigaddset(&children, SIGCHLD);
+	sigprocmask(SIG_SETMASK, &children, NULL);
+	return signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static pid_t start_engine(const char *path, char **argv)
+{
+	const pid_t guard = getpid();
+	const pid_t pid = fork();
+	sigset_t none;
+
+	if (pid != 0)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != guard)
+		_exit(EXIT_ENGINE_OURS);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	execv(path, argv);
+	fprintf(stderr,
+		"ipp-guard: cannot start %s: %s; is slurm-ipp installed whole on this node?\n",
+		path, strerror(errno));
+	_exit(EXIT_ENGINE_OURS);
+}
+
+/* Wait for the engine to end; its status.  When the owner ends first the engine is given
+ * PATIENCE_MS, then killed. */
+static int wait_engine(pid_t pid, int children, int *owner)
+{
+	long long until = -1;
+	int status;
+
+	while (waitpid(pid, &status, WNOHANG) != pid) {
+		struct pollfd on[2] = {{.fd = children, .events = POLLIN},
+				       {.fd = *owner, .events = POLLIN}};
+		struct signalfd_siginfo info;
+		int left = -1;
+
+		if (until >= 0) {
+			left = (int)(until - now_ms());
+			if (left <= 0) {
+				kill(pid, SIGKILL);
+				left = -1;
+			}
+		}
+		poll(on, 2, left);
+		if (on[1].revents) {
+			*owner = -1;
+			until = now_ms() + PATIENCE_MS;
+		}
+		while (read(children, &info, sizeof(info)) == (ssize_t)sizeof(info))
+			;
+	}
+	return status;
+}
+
+/* Not before its time, but at once when the owner ends. */
+static void back_off(unsigned deaths, int owner)
+{
+	const unsigned doublings = deaths < 7 ? deaths : 7;
+	struct pollfd on = {.fd = owner, .events = POLLIN};
+
+	poll(&on, 1, BACKOFF_MS << doublings);
+}
+
+static int guard(const char *path, char **argv, int owner)
+{
+	const int children = ignore_signals();
+	const bool owned = owner >= 0;
+	unsigned deaths = 0;
+
+	orphans_adopt();
+	for (;;) {
+		const long long started = now_ms();
+		const pid_t pid = start_engine(path, argv);
+		int status;
+
+		if (pid < 0) {
+			fprintf(stderr, "ipp-guard: cannot fork: %s\n", strerror(errno));
+			return EXIT_ENGINE_OURS;
+		}
+		status = wait_engine(pid, children, &owner);
+		orphans_kill();
+		if (owned && owner < 0)
+			return 0;
+		if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_ENGINE_OURS)
+			return deaths > 0 ? 0 : EXIT_ENGINE_OURS;
+		if (WIFEXITED(status))
+			return 0; /* goodbye, or it has said why it left */
+		deaths = now_ms() - started < STEADY_MS ? deaths + 1 : 1;
+		if (deaths > RESTARTS_MAX) {
+			fprintf(stderr,
+				"ipp-guard: the engine died %u times in a row, the last time by "
+				"%s: not started again\n",
+				deaths, strsignal(WTERMSIG(status)));
+			return 0;
+		}
+		back_off(deaths - 1, owner);
+	}
+}
+
+/* Ours is --owner-fd; everything else is for the engine, whose program lies beside this one. */
+int main(int argc, char **argv)
+{
+	char path[4096];
+	char **engine_argv = calloc((size_t)argc + 1, sizeof(*engine_argv));
+	const ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - sizeof("ipp-engine"));
+	int engine_argc = 0;
+	int owner = -1;
+	int code;
+
+	if (!engine_argv || n < 0) {
+		fprintf(stderr, "ipp-guard: cannot find its own folder: %s\n", strerror(errno));
+		free(engine_argv);
+		return EXIT_ENGINE_OURS;
+	}
+	path[n] = '\0';
+	strcpy(strrchr(path, '/') + 1, "ipp-engine");
+	engine_argv[engine_argc++] = path;
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--owner-fd") == 0 && i + 1 < argc) {
+			owner = atoi(argv[++i]);
+			fcntl(owner, F_SETFD, FD_CLOEXEC);
+		} else {
+			engine_argv[engine_argc++] = argv[i];
+		}
+	}
+	code = guard(path, engine_argv, owner);
+	free(engine_argv);
+	return code;
+}

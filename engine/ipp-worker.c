@@ -1,0 +1,43 @@
+/* ipp-worker - the process in which user code runs; started by ipp-engine, which gives it a link on
+ * descriptor WORKER_LINK_FD and a page on PROGRESS_FD. */
+#include <event2/event.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "engine/orphans.h"
+#include "engine/progress.h"
+#include "engine/worker.h"
+
+/* When memory runs out, a worker goes first: its loss costs one task. */
+static void volunteer_for_oom(void)
+{
+	const int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (write(fd, "1000", 4) < 0)
+		fputs("ipp-worker: cannot set oom_score_adj\n", stderr);
+	close(fd);
+}
+
+int main(int argc, char **argv)
+{
+	struct progress *progress = mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE,
+					 MAP_SHARED, PROGRESS_FD, 0);
+	struct event_base *base = event_base_new();
+
+	if (argc != 2 || progress == MAP_FAILED || !base ||
+	    fcntl(WORKER_LINK_FD, F_SETFD, FD_CLOEXEC) < 0) {
+		fputs("ipp-worker: it is started by ipp-engine; people start ipp-run\n", stderr);
+		return 125;
+	}
+	close(PROGRESS_FD);
+	volunteer_for_oom();
+	orphans_adopt();
+	worker_run(base, WORKER_LINK_FD, progress, (uint32_t)atoi(argv[1]));
+	event_base_free(base);
+	return 0;
+}

@@ -1,0 +1,125 @@
+/* ipp/module.h - write functions that slurm-ipp's engines run.
+ *
+ * A module is a shared object.  A function of it is named MODULE.so:NAME and has the form
+ *
+ *	int NAME(struct ipp_call *call);
+ *
+ * It sees the arguments of the call, the item of the map, and the engine's variables (what push put
+ * there), all read-only and without a copy.  It returns 0, after setting at most one result, or the
+ * value of ipp_fail_call().  It runs in a worker process of its own: a crash costs that task alone.
+ * A worker runs one function at a time.
+ *
+ *	#include <ipp/module.h>
+ *	#include <stdlib.h>
+ *	int square(struct ipp_call *call)
+ *	{
+ *		const int64_t i = atoll(ipp_item(call)->text); // ipp-run's items are texts
+ *		return ipp_return_integer(call, i * i);
+ *	}
+ *	IPP_MODULE
+ *
+ *	cc -shared -fPIC -o square.so square.c
+ *	ipp-run map ./square.so:square ::: 1 2 3 */
+#ifndef IPP_MODULE_H
+#define IPP_MODULE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define IPP_MODULE_VERSION 1
+
+/* Once in each module: says what it was built for. */
+#define IPP_MODULE                                                                                 \
+	__attribute__((visibility("default")))                                                     \
+	const uint32_t ipp_module_version = IPP_MODULE_VERSION;
+
+enum ipp_kind { IPP_NONE, IPP_INTEGER, IPP_REAL, IPP_TEXT, IPP_ARRAY };
+
+struct ipp_value {
+	enum ipp_kind kind;
+	int64_t integer;
+	double real;	   /* of IPP_INTEGER too */
+	const char *text;  /* NUL-terminated */
+	size_t bytes;	   /* of text, or of data */
+	const char *dtype; /* NumPy's, such as "<f8" */
+	const uint64_t *shape;
+	size_t n_dims;
+	int fortran_order; /* first index varies fastest */
+	const void *data;  /* aligned to 8 bytes at least */
+};
+
+struct ipp_call;
+typedef int ipp_function(struct ipp_call *call);
+
+/* What the worker does for a module; use the functions below. */
+struct ipp_services {
+	const struct ipp_value *(*argument)(const struct ipp_call *, const char *name);
+	const struct ipp_value *(*variable)(const struct ipp_call *, const char *name);
+	const struct ipp_value *(*item)(const struct ipp_call *);
+	uint64_t (*index)(const struct ipp_call *);
+	void **(*state)(struct ipp_call *, void (*release)(void *));
+	int (*return_value)(struct ipp_call *, const struct ipp_value *);
+	int (*fail)(struct ipp_call *, const char *text);
+};
+
+struct ipp_call {
+	const struct ipp_services *services;
+};
+
+/* Argument or variable of that name; NULL when there is none.  Valid during the call. */
+static inline const struct ipp_value *ipp_argument(const struct ipp_call *call, const char *name)
+{
+	return call->services->argument(call, name);
+}
+
+static inline const struct ipp_value *ipp_variable(const struct ipp_call *call, const char *name)
+{
+	return call->services->variable(call, name);
+}
+
+/* The map's item for this task; of kind IPP_NONE in a direct view.  Never NULL. */
+static inline const struct ipp_value *ipp_item(const struct ipp_call *call)
+{
+	return call->services->item(call);
+}
+
+/* Its place in the map, or the target's place in a direct view. */
+static inline uint64_t ipp_index(const struct ipp_call *call)
+{
+	return call->services->index(call);
+}
+
+/* A pointer that is NULL at the first task of a call on this worker and keeps what is put there for
+ * the following ones, such as work that all tasks share; `release` is called on it at the end. */
+static inline void **ipp_state(struct ipp_call *call, void (*release)(void *))
+{
+	return call->services->state(call, release);
+}
+
+/* The result: copied.  They return 0, or what to return when there is no memory. */
+static inline int ipp_return(struct ipp_call *call, const struct ipp_value *value)
+{
+	return call->services->return_value(call, value);
+}
+
+static inline int ipp_return_integer(struct ipp_call *call, int64_t integer)
+{
+	const struct ipp_value value = {.kind = IPP_INTEGER, .integer = integer};
+
+	return ipp_return(call, &value);
+}
+
+static inline int ipp_return_real(struct ipp_call *call, double real)
+{
+	const struct ipp_value value = {.kind = IPP_REAL, .real = real};
+
+	return ipp_return(call, &value);
+}
+
+/* The task failed: one sentence that says why.  Returns what the function must return. */
+static inline int ipp_fail_call(struct ipp_call *call, const char *text)
+{
+	return call->services->fail(call, text);
+}
+
+#endif

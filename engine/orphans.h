@@ -1,0 +1,14 @@
+/* engine/orphans.h - processes that dead ones left behind.
+ *
+ * Guard and engine are subreapers: what a dead worker or command leaves becomes their child, even
+ * when it called setsid().  Linux only (/proc/PID/task/PID/children).  Thread: main. */
+#ifndef IPP_ENGINE_ORPHANS_H
+#define IPP_ENGINE_ORPHANS_H
+
+/* From now on orphans below us become our children. */
+void orphans_adopt(void);
+
+/* Kill and reap all children, and theirs, until none is left but what became another user's. */
+void orphans_kill(void);
+
+#endif

@@ -1,0 +1,54 @@
+#include "engine/task.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void outcome_reset(struct outcome *outcome)
+{
+	struct evbuffer *out = outcome->out, *err = outcome->err;
+
+	blob_unref(outcome->bytes);
+	free(outcome->shape);
+	evbuffer_drain(out, evbuffer_get_length(out));
+	evbuffer_drain(err, evbuffer_get_length(err));
+	*outcome = (struct outcome){.kind = IPP__OUTCOME__OK, .out = out, .err = err};
+}
+
+void outcome_fail(struct outcome *outcome, Ipp__Outcome kind, int code, const char *fmt, ...)
+{
+	va_list args;
+
+	outcome->kind = kind;
+	outcome->code = code;
+	va_start(args, fmt);
+	vsnprintf(outcome->error, sizeof(outcome->error), fmt, args);
+	va_end(args);
+}
+
+int outcome_return(struct outcome *outcome, const struct ipp_value *value)
+{
+	const void *bytes = value->kind == IPP_TEXT ? (const void *)value->text : value->data;
+
+	blob_unref(outcome->bytes);
+	free(outcome->shape);
+	outcome->bytes = NULL;
+	outcome->shape = NULL;
+	outcome->value = *value;
+	if (value->kind != IPP_TEXT && value->kind != IPP_ARRAY)
+		return 0;
+	outcome->bytes = blob_copy(bytes, value->bytes);
+	if (!outcome->bytes)
+		return -ENOMEM;
+	if (value->kind == IPP_TEXT)
+		return 0;
+	outcome->shape = malloc((value->n_dims + 1) * sizeof(*outcome->shape));
+	if (!outcome->shape)
+		return -ENOMEM;
+	if (value->n_dims)
+		memcpy(outcome->shape, value->shape, value->n_dims * sizeof(*outcome->shape));
+	snprintf(outcome->dtype, sizeof(outcome->dtype), "%s", value->dtype);
+	return 0;
+}

@@ -1,0 +1,45 @@
+/* engine/task.h - one task as a runtime sees it, and what came of it.
+ *
+ * Thread: the worker's only one. */
+#ifndef IPP_ENGINE_TASK_H
+#define IPP_ENGINE_TASK_H
+
+#include <stdarg.h>
+#include <stdint.h>
+
+#include "engine/ipp/module.h"
+#include "proto/blob.h"
+#include "proto/ipp.pb-c.h"
+
+struct evbuffer;
+struct variables;
+
+struct task {
+	uint64_t index;
+	struct ipp_value item; /* IPP_NONE in a direct view */
+	const struct variables *variables;
+	uint32_t engine;
+};
+
+struct outcome {
+	Ipp__Outcome kind;
+	int code;
+	char error[512];	    /* one sentence; empty when OK */
+	struct evbuffer *out, *err; /* what a command wrote; empty at the beginning */
+	struct ipp_value value;	    /* the result; text, shape and data are in `bytes` */
+	struct blob *bytes;	    /* of a text or an array; NULL otherwise */
+	char dtype[64];
+	uint64_t *shape; /* owned */
+};
+
+/* Begin with OK and nothing; `out` and `err` are kept and emptied. */
+void outcome_reset(struct outcome *outcome);
+
+/* Note a failure, in one sentence. */
+void outcome_fail(struct outcome *outcome, Ipp__Outcome kind, int code, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* Copy a value in as the result. 0 or -ENOMEM. */
+int outcome_return(struct outcome *outcome, const struct ipp_value *value);
+
+#endif

@@ -1,0 +1,391 @@
+#include "engine/worker.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "engine/runtime.h"
+#include "engine/variables.h"
+#include "proto/error.h"
+#include "proto/frame.h"
+#include "proto/link.h"
+
+/* Results wait this long for company, so that short tasks share a frame. */
+#define GATHER_US 1000
+#define GATHER_MAX 512
+#define GATHER_BYTES (1u << 20)
+#define GATHER_TEXT                                                                                \
+	(16u << 10) /* texts are in the head, which has a bound: long ones go at once              \
+		     */
+
+static const struct runtime *const runtimes[] = {&native_runtime, &command_runtime};
+
+/* A call that came and was not closed yet.  Its first task opens it, so that what happens then (a
+ * module's constructors run) is put down to a task. */
+struct opened {
+	struct opened *next;
+	Ipp__Call *call;
+	struct blob *payload; /* of its arguments */
+	bool tried;
+	struct variables *arguments;
+	const struct runtime *runtime;
+	void *state;
+	char error[512]; /* why it could not be opened; tasks fail with it */
+};
+
+struct worker {
+	struct event_base *base;
+	struct link *link;
+	struct progress *progress;
+	struct variables *variables;
+	struct opened *calls;
+	struct outcome outcome;
+	uint32_t rank;
+
+	/* Results not sent yet: all of one request. */
+	uint64_t request;
+	Ipp__Result *results[GATHER_MAX];
+	size_t n_results;
+	struct evbuffer *payload;
+	int64_t gathered_since_us;
+};
+
+static int64_t clock_us(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
+}
+
+/* ---- results ---- */
+
+static void send_results(struct worker *worker)
+{
+	Ipp__Results results = IPP__RESULTS__INIT;
+	const size_t bytes = evbuffer_get_length(worker->payload);
+	struct blob *payload = bytes ? blob_new(bytes) : NULL;
+
+	if (worker->n_results == 0)
+		return;
+	if (bytes && (!payload || evbuffer_remove(worker->payload, payload->data, bytes) < 0 ||
+		      blob_seal(payload, NULL) < 0)) {
+		fprintf(stderr, "ipp-worker: engine %u: out of memory for results of %zu bytes\n",
+			worker->rank, bytes);
+		exit(125); /* the engine reports the task and starts another worker */
+	}
+	results.request = worker->request;
+	results.n_results = worker->n_results;
+	results.results = worker->results;
+	link_send(worker->link, FRAME_RESULTS, &results.base, payload);
+	link_flush(worker->link);
+	blob_unref(payload);
+	for (size_t i = 0; i < worker->n_results; i++)
+		ipp__result__free_unpacked(worker->results[i], NULL);
+	worker->n_results = 0;
+}
+
+static Ipp__Value *value_head(const struct outcome *outcome)
+{
+	const struct ipp_value *value = &outcome->value;
+	Ipp__Value *head = malloc(sizeof(*head));
+
+	if (!head)
+		return NULL;
+	ipp__value__init(head);
+	head->name = strdup("");
+	switch (value->kind) {
+	case IPP_INTEGER:
+		head->kind_case = IPP__VALUE__KIND_INTEGER;
+		head->integer = value->integer;
+		return head;
+	case IPP_REAL:
+		head->kind_case = IPP__VALUE__KIND_REAL;
+		head->real = value->real;
+		return head;
+	case IPP_TEXT:
+		head->kind_case = IPP__VALUE__KIND_TEXT;
+		head->text = strndup((const char *)outcome->bytes->data, value->bytes);
+		return head;
+	default:
+		head->kind_case = IPP__VALUE__KIND_ARRAY;
+		head->array = malloc(sizeof(*head->array));
+		if (!head->array)
+			return head;
+		ipp__array__init(head->array);
+		head->array->dtype = strdup(outcome->dtype);
+		head->array->n_shape = value->n_dims;
+		head->array->shape = malloc((value->n_dims + 1) * sizeof(uint64_t));
+		if (head->array->shape && value->n_dims)
+			memcpy(head->array->shape, outcome->shape,
+			       value->n_dims * sizeof(uint64_t));
+		head->array->fortran_order = value->fortran_order;
+		head->array->bytes = value->bytes;
+		return head;
+	}
+}
+
+static Ipp__Result *result_head(const struct worker *worker, uint64_t index, int64_t started_us,
+				int64_t elapsed_us)
+{
+	const struct outcome *outcome = &worker->outcome;
+	Ipp__Result *result = malloc(sizeof(*result));
+
+	if (!result)
+		return NULL;
+	ipp__result__init(result);
+	result->index = index;
+	result->engine = worker->rank;
+	result->outcome = outcome->kind;
+	result->code = outcome->code;
+	/* protobuf-c knows its own empty string and does not free it. */
+	if (outcome->error[0])
+		result->error = strdup(outcome->error);
+	result->started_us = started_us;
+	result->elapsed_us = elapsed_us > 0 ? (uint64_t)elapsed_us : 0;
+	result->stdout_bytes = evbuffer_get_length(outcome->out);
+	result->stderr_bytes = evbuffer_get_length(outcome->err);
+	if (outcome->kind == IPP__OUTCOME__OK && outcome->value.kind != IPP_NONE)
+		result->value = value_head(outcome);
+	return result;
+}
+
+static void gather(struct worker *worker, uint64_t request, uint64_t index, int64_t started_us,
+		   int64_t elapsed_us)
+{
+	struct outcome *outcome = &worker->outcome;
+	static const uint8_t zeros[ARRAY_ALIGNMENT];
+	Ipp__Result *result = result_head(worker, index, started_us, elapsed_us);
+
+	if (!result)
+		exit(125);
+	if (worker->n_results == 0)
+		worker->gathered_since_us = clock_us(CLOCK_MONOTONIC) - elapsed_us;
+	worker->request = request;
+	worker->results[worker->n_results++] = result;
+	evbuffer_add_buffer(worker->payload, outcome->out);
+	evbuffer_add_buffer(worker->payload, outcome->err);
+	if (outcome->kind == IPP__OUTCOME__OK && outcome->value.kind == IPP_ARRAY) {
+		evbuffer_add(worker->payload, zeros,
+			     array_padding(evbuffer_get_length(worker->payload)));
+		evbuffer_add(worker->payload, outcome->bytes->data, outcome->bytes->bytes);
+	}
+	if (worker->n_results == GATHER_MAX ||
+	    evbuffer_get_length(worker->payload) > GATHER_BYTES ||
+	    (outcome->value.kind == IPP_TEXT && outcome->value.bytes > GATHER_TEXT) ||
+	    clock_us(CLOCK_MONOTONIC) - worker->gathered_since_us >= GATHER_US)
+		send_results(worker);
+}
+
+/* ---- calls ---- */
+
+static struct opened *opened_find(const struct worker *worker, uint64_t request)
+{
+	struct opened *opened = worker->calls;
+
+	while (opened && opened->call->request != request)
+		opened = opened->next;
+	return opened;
+}
+
+static int open_call(struct opened *opened, struct ipp_error *err)
+{
+	size_t offset = 0;
+
+	opened->tried = true;
+	opened->arguments = variables_new();
+	if (!opened->arguments)
+		return ipp_fail(err, ENOMEM, "out of memory");
+	for (size_t i = 0; i < opened->call->n_arguments; i++)
+		if (variables_set(opened->arguments, opened->call->arguments[i], opened->payload,
+				  &offset) < 0)
+			return ipp_fail(err, EPROTO, "its arguments did not arrive whole");
+	for (size_t i = 0; i < sizeof(runtimes) / sizeof(runtimes[0]); i++)
+		if (strcmp(runtimes[i]->name, opened->call->runtime) == 0) {
+			const int rc = runtimes[i]->open(&opened->state, opened->call,
+							 opened->arguments, err);
+
+			if (rc == 0)
+				opened->runtime = runtimes[i];
+			return rc;
+		}
+	return ipp_fail(err, EINVAL, "this engine has no runtime '%s'", opened->call->runtime);
+}
+
+static void take_call(struct worker *worker, const struct frame *frame)
+{
+	struct opened *opened = calloc(1, sizeof(*opened));
+
+	if (!opened)
+		exit(125);
+	opened->call = ipp__call__unpack(NULL, frame->head_bytes, frame->head);
+	if (!opened->call)
+		exit(125);
+	opened->payload = blob_ref(frame->payload);
+	opened->next = worker->calls;
+	worker->calls = opened;
+}
+
+static void close_call(struct worker *worker, uint64_t request)
+{
+	struct opened **at = &worker->calls;
+	struct opened *opened = opened_find(worker, request);
+
+	if (!opened)
+		return;
+	while (*at != opened)
+		at = &(*at)->next;
+	*at = opened->next;
+	if (opened->runtime)
+		opened->runtime->close(opened->state);
+	variables_free(opened->arguments);
+	blob_unref(opened->payload);
+	ipp__call__free_unpacked(opened->call, NULL);
+	free(opened);
+}
+
+static void take_close(struct worker *worker, const struct frame *frame)
+{
+	Ipp__Close *closed = ipp__close__unpack(NULL, frame->head_bytes, frame->head);
+
+	if (closed)
+		close_call(worker, closed->request);
+	ipp__close__free_unpacked(closed, NULL);
+}
+
+static void take_push(struct worker *worker, const struct frame *frame)
+{
+	Ipp__Push *push = ipp__push__unpack(NULL, frame->head_bytes, frame->head);
+	size_t offset = 0;
+
+	if (!push || !push->value ||
+	    variables_set(worker->variables, push->value, frame->payload, &offset) < 0)
+		exit(125);
+	ipp__push__free_unpacked(push, NULL);
+}
+
+/* ---- tasks ---- */
+
+static void run_task(struct worker *worker, struct opened *opened, struct task *task)
+{
+	const int64_t started_us = clock_us(CLOCK_REALTIME);
+	const int64_t start_us = clock_us(CLOCK_MONOTONIC);
+	struct ipp_error err;
+
+	*worker->progress = (struct progress){.request = opened->call->request,
+					      .index = task->index,
+					      .started_us = started_us,
+					      .running = 1};
+	outcome_reset(&worker->outcome);
+	if (!opened->tried && open_call(opened, &err) < 0)
+		snprintf(opened->error, sizeof(opened->error), "%s", err.text);
+	if (opened->runtime)
+		opened->runtime->run(opened->state, task, &worker->outcome);
+	else
+		outcome_fail(&worker->outcome, IPP__OUTCOME__ERROR, 1, "%s", opened->error);
+	gather(worker, opened->call->request, task->index, started_us,
+	       clock_us(CLOCK_MONOTONIC) - start_us);
+	worker->progress->running = 0;
+}
+
+/* The item of the i-th task (borrows; *text is freed by the caller). */
+static struct ipp_value item_of(const Ipp__Tasks *tasks, size_t i, const uint8_t *bytes,
+				char **text)
+{
+	if (tasks->range) {
+		const int64_t integer = tasks->start + (int64_t)i * tasks->step;
+
+		return (struct ipp_value){
+			.kind = IPP_INTEGER, .integer = integer, .real = (double)integer};
+	}
+	*text = malloc(tasks->item_bytes[i] + 1);
+	if (!*text)
+		exit(125);
+	memcpy(*text, bytes, tasks->item_bytes[i]); /* a NUL may be among them */
+	(*text)[tasks->item_bytes[i]] = '\0';
+	return (struct ipp_value){.kind = IPP_TEXT, .text = *text, .bytes = tasks->item_bytes[i]};
+}
+
+static void take_tasks(struct worker *worker, const struct frame *frame)
+{
+	Ipp__Tasks *tasks = ipp__tasks__unpack(NULL, frame->head_bytes, frame->head);
+	struct opened *opened = tasks ? opened_find(worker, tasks->request) : NULL;
+	/* Items that are all empty have no payload. */
+	const uint8_t *bytes = frame->payload ? frame->payload->data : (const uint8_t *)"";
+
+	if (!opened) /* the engine checks what it passes on: this cannot be */
+		exit(125);
+	for (size_t i = 0; i < tasks->count; i++) {
+		struct task task = {.index = tasks->first + i,
+				    .variables = worker->variables,
+				    .engine = worker->rank};
+		char *text = NULL;
+
+		if (!opened->call->targets)
+			task.item = item_of(tasks, i, bytes, &text);
+		if (!tasks->range)
+			bytes += tasks->item_bytes[i];
+		run_task(worker, opened, &task);
+		free(text);
+	}
+	send_results(worker);
+	ipp__tasks__free_unpacked(tasks, NULL);
+}
+
+static const struct {
+	uint16_t type;
+	void (*take)(struct worker *worker, const struct frame *frame);
+} rules[] = {
+	{FRAME_PUSH, take_push},
+	{FRAME_CALL, take_call},
+	{FRAME_TASKS, take_tasks},
+	{FRAME_CLOSE, take_close},
+};
+
+static void on_frame(void *owner, struct link *link, const struct frame *frame)
+{
+	(void)link;
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+		if (rules[i].type == frame->type)
+			rules[i].take(owner, frame);
+}
+
+static void on_close(void *owner, struct link *link, const struct ipp_error *why)
+{
+	struct worker *worker = owner;
+
+	(void)link;
+	(void)why;
+	event_base_loopbreak(worker->base);
+}
+
+static const struct link_events events = {.on_frame = on_frame, .on_close = on_close};
+
+void worker_run(struct event_base *base, int link_fd, struct progress *progress, uint32_t rank)
+{
+	struct worker worker = {.base = base, .progress = progress, .rank = rank};
+
+	worker.variables = variables_new();
+	worker.payload = evbuffer_new();
+	worker.outcome.out = evbuffer_new();
+	worker.outcome.err = evbuffer_new();
+	worker.link = link_unix(base, link_fd, &events, &worker);
+	if (worker.link && worker.variables && worker.payload && worker.outcome.out &&
+	    worker.outcome.err) {
+		link_trust(worker.link);
+		link_send(worker.link, FRAME_READY, NULL, NULL);
+		event_base_dispatch(base);
+	}
+	while (worker.calls)
+		close_call(&worker, worker.calls->call->request);
+	link_free(worker.link);
+	variables_free(worker.variables);
+	outcome_reset(&worker.outcome);
+	evbuffer_free(worker.payload);
+	evbuffer_free(worker.outcome.out);
+	evbuffer_free(worker.outcome.err);
+}

@@ -1,0 +1,17 @@
+/* engine/worker.h - run what arrives on a link, one task after another.
+ *
+ * Thread: the worker's only one. */
+#ifndef IPP_ENGINE_WORKER_H
+#define IPP_ENGINE_WORKER_H
+
+#include <stdint.h>
+
+#include "engine/progress.h"
+
+struct event_base;
+
+/* Serve until the engine closes the link.
+ *   link_fd   taken      progress  shared with the engine; NULL where nobody looks */
+void worker_run(struct event_base *base, int link_fd, struct progress *progress, uint32_t rank);
+
+#endif

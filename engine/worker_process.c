@@ -1,0 +1,218 @@
+#include "engine/worker_process.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "engine/orphans.h"
+#include "proto/error.h"
+
+struct worker_process {
+	struct link *link;
+	struct event *death;	   /* its pidfd is readable */
+	struct progress *progress; /* shared with it */
+	const struct worker_events *events;
+	void *owner;
+	pid_t pid; /* 0 once it was reaped */
+	int pidfd, status;
+	bool closed; /* everything it wrote has been read */
+};
+
+/* ipp-worker lies beside this program. 0 or -errno, when it cannot be run. */
+static int worker_path(char path[PATH_MAX])
+{
+	const ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - sizeof("ipp-worker"));
+
+	if (n < 0)
+		return -errno;
+	path[n] = '\0';
+	strcpy(strrchr(path, '/') + 1, "ipp-worker");
+	return access(path, X_OK) < 0 ? -errno : 0;
+}
+
+/* In the child: descriptors 3 and 4 are what it knows them as, everything else closes on exec. */
+static void become_worker(const char *path, int link_fd, int progress_fd, uint32_t rank,
+			  pid_t engine)
+{
+	static const int defaults[] = {SIGINT, SIGQUIT, SIGHUP, SIGTERM, SIGUSR1, SIGUSR2, SIGPIPE};
+	const int link_copy = fcntl(link_fd, F_DUPFD, 16);
+	const int progress_copy = fcntl(progress_fd, F_DUPFD, 16);
+	char rank_text[16];
+	sigset_t none;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != engine)
+		_exit(125);
+	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
+		signal(defaults[i], SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	setpgid(0, 0);
+	/* What a function prints must not mix with the client's output. */
+	dup2(STDERR_FILENO, STDOUT_FILENO);
+	dup2(link_copy, WORKER_LINK_FD);
+	dup2(progress_copy, PROGRESS_FD);
+	close(link_copy);
+	close(progress_copy);
+	snprintf(rank_text, sizeof(rank_text), "%u", rank);
+	execl(path, path, rank_text, (char *)NULL);
+	fprintf(stderr, "ipp-engine: cannot start %s: %s\n", path, strerror(errno));
+	_exit(125);
+}
+
+/* Only when it is dead and its last results have been read is it known what it left undone. */
+static void maybe_report(struct worker_process *worker)
+{
+	if (worker->pid == 0 && worker->closed)
+		worker->events->on_death(worker->owner, worker->status);
+}
+
+static void death_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker_process *worker = arg;
+
+	(void)fd;
+	(void)what;
+	while (waitpid(worker->pid, &worker->status, 0) < 0 && errno == EINTR)
+		;
+	worker->pid = 0;
+	orphans_kill();
+	maybe_report(worker);
+}
+
+static void frame_cb(void *owner, struct link *link, const struct frame *frame)
+{
+	struct worker_process *worker = owner;
+
+	(void)link;
+	worker->events->on_frame(worker->owner, frame);
+}
+
+/* It closes its end by dying; if user code did it instead, the worker is of no more use. */
+static void close_cb(void *owner, struct link *link, const struct ipp_error *why)
+{
+	struct worker_process *worker = owner;
+
+	(void)link;
+	(void)why;
+	worker->closed = true;
+	worker_kill(worker);
+	maybe_report(worker);
+}
+
+static const struct link_events link_events = {.on_frame = frame_cb, .on_close = close_cb};
+
+static int share_progress(struct worker_process *worker)
+{
+	const int fd = memfd_create("slurm-ipp-progress", MFD_CLOEXEC);
+
+	if (fd < 0 || ftruncate(fd, sizeof(*worker->progress)) < 0)
+		return fd;
+	worker->progress = mmap(NULL, sizeof(*worker->progress), PROT_READ | PROT_WRITE, MAP_SHARED,
+				fd, 0);
+	if (worker->progress == MAP_FAILED)
+		worker->progress = NULL;
+	return fd;
+}
+
+struct worker_process *worker_start(struct event_base *base, uint32_t rank,
+				    const struct worker_events *events, void *owner,
+				    struct ipp_error *err)
+{
+	struct worker_process *worker = calloc(1, sizeof(*worker));
+	const pid_t engine = getpid();
+	int ends[2] = {-1, -1};
+	int progress_fd = -1;
+	char path[PATH_MAX];
+	const int found = worker_path(path);
+
+	if (found < 0) {
+		free(worker);
+		ipp_fail(err, -found, "cannot run %s: %m; install slurm-ipp whole on this node",
+			 path);
+		return NULL;
+	}
+	if (!worker)
+		goto fail;
+	*worker = (struct worker_process){.events = events, .owner = owner, .pidfd = -1};
+	progress_fd = share_progress(worker);
+	if (!worker->progress ||
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
+		goto fail;
+	worker->link = link_unix(base, ends[0], &link_events, worker);
+	ends[0] = -1;
+	if (!worker->link)
+		goto fail;
+	link_trust(worker->link);
+	worker->pid = fork();
+	if (worker->pid == 0)
+		become_worker(path, ends[1], progress_fd, rank, engine);
+	if (worker->pid < 0) {
+		worker->pid = 0;
+		goto fail;
+	}
+	worker->pidfd = (int)syscall(SYS_pidfd_open, worker->pid, 0);
+	worker->death = worker->pidfd < 0
+				? NULL
+				: event_new(base, worker->pidfd, EV_READ, death_cb, worker);
+	if (!worker->death || event_add(worker->death, NULL) < 0)
+		goto fail;
+	close(ends[1]);
+	close(progress_fd);
+	return worker;
+fail:
+	ipp_fail(err, errno ? errno : ENOMEM, "cannot start a worker: %m");
+	if (ends[1] >= 0)
+		close(ends[1]);
+	if (progress_fd >= 0)
+		close(progress_fd);
+	worker_free(worker);
+	return NULL;
+}
+
+void worker_free(struct worker_process *worker)
+{
+	if (!worker)
+		return;
+	if (worker->pid > 0) {
+		worker_kill(worker);
+		waitpid(worker->pid, NULL, 0);
+		orphans_kill();
+	}
+	link_free(worker->link);
+	if (worker->death)
+		event_free(worker->death);
+	if (worker->pidfd >= 0)
+		close(worker->pidfd);
+	if (worker->progress)
+		munmap(worker->progress, sizeof(*worker->progress));
+	free(worker);
+}
+
+void worker_kill(struct worker_process *worker)
+{
+	if (worker->pid > 0)
+		kill(worker->pid, SIGKILL);
+}
+
+struct link *worker_link(const struct worker_process *worker)
+{
+	return worker->link;
+}
+
+struct progress worker_progress(const struct worker_process *worker)
+{
+	return *worker->progress;
+}

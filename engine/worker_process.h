@@ -1,0 +1,36 @@
+/* engine/worker_process.h - the child in which user code runs, as its engine sees it.
+ *
+ * Thread: loop thread only. */
+#ifndef IPP_ENGINE_WORKER_PROCESS_H
+#define IPP_ENGINE_WORKER_PROCESS_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "engine/progress.h"
+#include "proto/link.h"
+
+struct event_base;
+struct ipp_error;
+struct worker_process;
+
+struct worker_events {
+	void (*on_frame)(void *owner, const struct frame *frame);
+	/* It died; `status` is waitpid()'s.  Its descendants are dead too; it is still to be freed.
+	 */
+	void (*on_death)(void *owner, int status);
+};
+
+/* Start one (gives); NULL and the reason. */
+struct worker_process *worker_start(struct event_base *base, uint32_t rank,
+				    const struct worker_events *events, void *owner,
+				    struct ipp_error *err);
+void worker_free(struct worker_process *worker); /* kills it and what it left; NULL is fine */
+
+void worker_kill(struct worker_process *worker); /* on_death follows */
+struct link *worker_link(const struct worker_process *worker);
+
+/* What it was doing when it died. */
+struct progress worker_progress(const struct worker_process *worker);
+
+#endif
