@@ -1,0 +1,462 @@
+#include "controller/engine.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "controller/client.h"
+#include "controller/request.h"
+#include "controller/setup.h"
+#include "proto/error.h"
+#include "proto/frame.h"
+
+/* Engines that may be lost with a task as the running one, before it is given up. */
+#define LOSSES_MAX 3
+
+struct variable {
+	struct variable *next;
+	char *name;
+	uint64_t request;
+	uint8_t *push; /* packed Push of that request, as it was sent */
+	size_t push_bytes;
+	struct blob *bytes;
+};
+
+/* ---- small things ---- */
+
+static int ids_add(struct ids *ids, uint64_t id)
+{
+	uint64_t *room = realloc(ids->at, (ids->n + 1) * sizeof(*room));
+
+	if (!room)
+		return -ENOMEM;
+	ids->at = room;
+	ids->at[ids->n++] = id;
+	return 0;
+}
+
+static bool ids_remove(struct ids *ids, uint64_t id)
+{
+	for (size_t i = 0; i < ids->n; i++)
+		if (ids->at[i] == id) {
+			ids->n--;
+			memmove(ids->at + i, ids->at + i + 1, (ids->n - i) * sizeof(*ids->at));
+			return true;
+		}
+	return false;
+}
+
+static bool ids_have(const struct ids *ids, uint64_t id)
+{
+	for (size_t i = 0; i < ids->n; i++)
+		if (ids->at[i] == id)
+			return true;
+	return false;
+}
+
+static void variable_free(struct variable *variable)
+{
+	free(variable->name);
+	free(variable->push);
+	blob_unref(variable->bytes);
+	free(variable);
+}
+
+struct engine *engine_find(const struct cluster *cluster, uint32_t rank)
+{
+	struct engine *engine = rank < cluster->n_ranks ? cluster->engines[rank] : NULL;
+
+	return engine && engine->link ? engine : NULL;
+}
+
+/* ---- loss ---- */
+
+/* The first task was running, or about to: it may be what killed the engine. */
+static void blame_first(struct engine *engine, const char *why)
+{
+	struct slice *first = slices_take(&engine->in_flight, 1);
+	struct request *request;
+
+	if (!first)
+		return;
+	request = request_find(engine->cluster->requests, first->request);
+	if (request->kind == REQUEST_MAP && ++first->losses > LOSSES_MAX) {
+		client_report_lost(request, first->from, engine->rank, why);
+		slice_free(first);
+		return;
+	}
+	slices_prepend(&engine->in_flight, first);
+}
+
+/* Tasks of maps go back to the front of their queue; those of direct views have nowhere to go. */
+static void give_back(struct engine *engine, struct slices *slices, const char *why)
+{
+	struct slices backwards;
+	struct slice *slice;
+
+	slices_init(&backwards);
+	while ((slice = slices_pop(slices)))
+		slices_prepend(&backwards, slice);
+	while ((slice = slices_pop(&backwards))) {
+		struct request *request = request_find(engine->cluster->requests, slice->request);
+
+		if (request->kind == REQUEST_MAP) {
+			slices_prepend(&request->pending, slice);
+			continue;
+		}
+		client_report_lost(request, slice->from, engine->rank, why);
+		slice_free(slice);
+	}
+}
+
+static void fail_pushes(struct engine *engine, const char *why)
+{
+	while (engine->unanswered.n > 0) {
+		struct request *request = request_find(engine->cluster->requests,
+						       engine->unanswered.at[0]);
+
+		ids_remove(&engine->unanswered, engine->unanswered.at[0]);
+		if (!request)
+			continue;
+		request_fail_target(request, engine->rank, why);
+		request->n_done++;
+		if (request_finished(request))
+			client_request_over(request, false);
+	}
+}
+
+static void engine_lost(struct engine *engine, const char *why)
+{
+	struct cluster *cluster = engine->cluster;
+	char text[256];
+
+	link_free(engine->link);
+	engine->link = NULL;
+	engine->losses++;
+	engine->opened.n = 0;
+	engine->restored.n = 0;
+	engine->in_flight_us = 0;
+	cluster->n_live--;
+	if (cluster->ending)
+		return;
+	snprintf(text, sizeof(text), "engine %u on %s was lost: %.120s", engine->rank, engine->host,
+		 why);
+	cluster_notice(cluster, "%s; its %llu tasks go elsewhere", text,
+		       (unsigned long long)engine->in_flight.n_tasks);
+	blame_first(engine, text);
+	give_back(engine, &engine->in_flight, text);
+	give_back(engine, &engine->pinned, text);
+	fail_pushes(engine, text);
+	cluster_count(cluster);
+	cluster_wake(cluster);
+}
+
+/* ---- what it says ---- */
+
+static int take_results(struct engine *engine, const struct frame *frame, struct ipp_error *err)
+{
+	Ipp__Results *results = ipp__results__unpack(NULL, frame->head_bytes, frame->head);
+	struct request *request = results ? request_find(engine->cluster->requests,
+							 results->request)
+					  : NULL;
+	int rc = 0;
+
+	if (!results)
+		return ipp_fail(err, EPROTO, "a RESULTS frame is malformed");
+	/* Of a request that was cancelled meanwhile: nobody waits for it. */
+	if (request && !slices_in_turn(&engine->in_flight, results))
+		rc = ipp_fail(err, EPROTO, "a result came that was not its turn");
+	for (size_t i = 0; request && rc == 0 && i < results->n_results; i++) {
+		request_learn(request, results->results[i]->elapsed_us);
+		engine->in_flight_us -= engine->in_flight.first->task_us;
+		slices_finish_first(&engine->in_flight);
+		request->n_done++;
+	}
+	if (engine->in_flight.n_tasks == 0)
+		engine->in_flight_us = 0;
+	ipp__results__free_unpacked(results, NULL);
+	if (rc < 0 || !request)
+		return rc;
+	client_results(request->client, frame);
+	if (request_finished(request))
+		client_request_over(request, false);
+	cluster_wake(engine->cluster);
+	return 0;
+}
+
+static int take_done(struct engine *engine, const struct frame *frame, struct ipp_error *err)
+{
+	Ipp__Done *done = ipp__done__unpack(NULL, frame->head_bytes, frame->head);
+	struct request *request;
+
+	if (done && ids_remove(&engine->restored, done->request)) {
+		ipp__done__free_unpacked(done, NULL);
+		return 0;
+	}
+	if (!done || !ids_remove(&engine->unanswered, done->request)) {
+		ipp__done__free_unpacked(done, NULL);
+		return ipp_fail(err, EPROTO, "a DONE frame that nobody asked for");
+	}
+	request = request_find(engine->cluster->requests, done->request);
+	if (request) {
+		for (size_t i = 0; i < done->n_failures; i++)
+			request_fail_target(request, engine->rank, done->failures[i]->text);
+		request->n_done++;
+		if (request_finished(request))
+			client_request_over(request, false);
+	}
+	ipp__done__free_unpacked(done, NULL);
+	return 0;
+}
+
+static int take_notice(struct engine *engine, const struct frame *frame, struct ipp_error *err)
+{
+	Ipp__Notice *notice = ipp__notice__unpack(NULL, frame->head_bytes, frame->head);
+
+	if (!notice)
+		return ipp_fail(err, EPROTO, "a NOTICE frame is malformed");
+	cluster_notice(engine->cluster, "%s", notice->text);
+	ipp__notice__free_unpacked(notice, NULL);
+	return 0;
+}
+
+static const struct {
+	uint16_t type;
+	int (*take)(struct engine *engine, const struct frame *frame, struct ipp_error *err);
+} rules[] = {
+	{FRAME_RESULTS, take_results},
+	{FRAME_DONE, take_done},
+	{FRAME_NOTICE, take_notice},
+};
+
+static void on_frame(void *owner, struct link *link, const struct frame *frame)
+{
+	struct engine *engine = owner;
+	struct ipp_error err = {0};
+
+	(void)link;
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+		if (rules[i].type == frame->type) {
+			if (rules[i].take(engine, frame, &err) < 0)
+				engine_lost(engine, err.text);
+			return;
+		}
+	ipp_fail(&err, EPROTO, "it sent a %s frame, which engines do not", frame_name(frame->type));
+	engine_lost(engine, err.text);
+}
+
+static void on_close(void *owner, struct link *link, const struct ipp_error *why)
+{
+	(void)link;
+	engine_lost(owner, why->code ? why->text : "its process ended");
+}
+
+static const struct link_events events = {.on_frame = on_frame, .on_close = on_close};
+
+/* ---- what it is told ---- */
+
+static void refuse(struct link *link, const char *why)
+{
+	Ipp__Refuse refusal = IPP__REFUSE__INIT;
+
+	refusal.why = (char *)why;
+	link_send(link, FRAME_REFUSE, &refusal.base, NULL);
+	link_finish(link);
+}
+
+/* It has said what there is to say: let it end quietly. */
+static void dismiss(struct link *link, const char *why)
+{
+	Ipp__Goodbye goodbye = IPP__GOODBYE__INIT;
+
+	goodbye.why = (char *)why;
+	link_send(link, FRAME_GOODBYE, &goodbye.base, NULL);
+	link_finish(link);
+}
+
+static int make_room(struct cluster *cluster, size_t n_ranks)
+{
+	struct engine **room;
+
+	if (n_ranks <= cluster->n_ranks)
+		return 0;
+	room = realloc(cluster->engines, n_ranks * sizeof(struct engine *));
+	if (!room)
+		return -ENOMEM;
+	memset(room + cluster->n_ranks, 0, (n_ranks - cluster->n_ranks) * sizeof(struct engine *));
+	cluster->engines = room;
+	cluster->n_ranks = n_ranks;
+	return 0;
+}
+
+/* The engine of `rank`, new or lost before; NULL when out of memory. */
+static struct engine *engine_of_rank(struct cluster *cluster, uint32_t rank)
+{
+	struct engine *engine;
+
+	if (make_room(cluster, (size_t)rank + 1) < 0)
+		return NULL;
+	engine = cluster->engines[rank];
+	if (engine)
+		return engine;
+	engine = calloc(1, sizeof(*engine));
+	if (!engine)
+		return NULL;
+	*engine = (struct engine){.cluster = cluster, .rank = rank};
+	slices_init(&engine->in_flight);
+	slices_init(&engine->pinned);
+	cluster->engines[rank] = engine;
+	return engine;
+}
+
+static uint32_t first_free_rank(const struct cluster *cluster)
+{
+	uint32_t rank = 0;
+
+	while (engine_find(cluster, rank))
+		rank++;
+	return rank;
+}
+
+static void restore_variables(struct engine *engine)
+{
+	for (const struct variable *v = engine->variables; v; v = v->next)
+		if (ids_add(&engine->restored, v->request) == 0)
+			link_forward(engine->link, FRAME_PUSH, v->push, v->push_bytes, v->bytes);
+}
+
+void engine_admit(struct cluster *cluster, struct link *link, const Ipp__Hello *hello)
+{
+	const unsigned limit = cluster->setup->n_engines ? cluster->setup->n_engines
+							 : SETUP_RANKS_MAX;
+	uint32_t rank = hello->rank < 0 ? first_free_rank(cluster) : (uint32_t)hello->rank;
+	Ipp__Welcome welcome = IPP__WELCOME__INIT;
+	struct engine *engine, *earlier;
+
+	if (hello->trouble[0]) {
+		cluster_hopeless(cluster, hello);
+		dismiss(link, hello->trouble);
+		return;
+	}
+	/* By hand, two steps may each bring a rank 0; under PMIx a rank that comes again was
+	 * restarted. */
+	if (cluster->setup->by_hand && engine_find(cluster, rank))
+		rank = first_free_rank(cluster);
+	if (rank >= limit) {
+		refuse(link, "the cluster has no place for an engine of this rank");
+		return;
+	}
+	earlier = engine_find(cluster, rank);
+	if (earlier)
+		engine_lost(earlier, "it was started again");
+	engine = engine_of_rank(cluster, rank);
+	if (!engine) {
+		refuse(link, "the controller is out of memory");
+		return;
+	}
+	free(engine->host);
+	engine->host = strdup(hello->host);
+	engine->pid = hello->pid;
+	engine->link = link;
+	link_own(link, &events, engine);
+	welcome.rank = (int32_t)rank;
+	welcome.job = (char *)cluster->setup->job;
+	welcome.host = (char *)cluster->setup->host;
+	link_send(link, FRAME_WELCOME, &welcome.base, NULL);
+	restore_variables(engine);
+	cluster->n_live++;
+	cluster_count(cluster);
+	cluster_wake(cluster);
+}
+
+void engine_free(struct engine *engine)
+{
+	if (!engine)
+		return;
+	link_free(engine->link);
+	slices_clear(&engine->in_flight);
+	slices_clear(&engine->pinned);
+	while (engine->variables) {
+		struct variable *next = engine->variables->next;
+
+		variable_free(engine->variables);
+		engine->variables = next;
+	}
+	free(engine->opened.at);
+	free(engine->unanswered.at);
+	free(engine->restored.at);
+	free(engine->host);
+	free(engine);
+}
+
+void engine_give(struct engine *engine, struct request *request, struct slice *slice)
+{
+	if (!ids_have(&engine->opened, request->id) && ids_add(&engine->opened, request->id) == 0)
+		link_forward(engine->link, FRAME_CALL, request->call, request->call_bytes,
+			     request->arguments);
+	slice->task_us = request->task_us;
+	if (slice_send(slice, engine->link) < 0) {
+		for (uint64_t index = slice->from; index < slice->to; index++)
+			client_report_lost(request, index, engine->rank,
+					   "the controller is out of memory");
+		slice_free(slice);
+		return;
+	}
+	engine->in_flight_us += slice->task_us * (double)(slice->to - slice->from);
+	slices_append(&engine->in_flight, slice);
+}
+
+/* In place of an older value of that name. */
+static int remember(struct engine *engine, const Ipp__Push *push, const struct frame *frame)
+{
+	struct variable *variable = calloc(1, sizeof(*variable));
+	struct variable **at = &engine->variables;
+
+	if (!variable)
+		return -ENOMEM;
+	variable->request = push->request;
+	variable->name = strdup(push->value->name);
+	variable->push = malloc(frame->head_bytes);
+	variable->bytes = blob_ref(frame->payload);
+	if (!variable->name || !variable->push) {
+		variable_free(variable);
+		return -ENOMEM;
+	}
+	memcpy(variable->push, frame->head, frame->head_bytes);
+	variable->push_bytes = frame->head_bytes;
+	while (*at && strcmp((*at)->name, variable->name) != 0)
+		at = &(*at)->next;
+	if (*at) {
+		variable->next = (*at)->next;
+		variable_free(*at);
+	}
+	*at = variable;
+	return 0;
+}
+
+int engine_push(struct engine *engine, const Ipp__Push *push, const struct frame *frame)
+{
+	if (remember(engine, push, frame) < 0 || ids_add(&engine->unanswered, push->request) < 0)
+		return -ENOMEM;
+	link_forward(engine->link, FRAME_PUSH, frame->head, frame->head_bytes, frame->payload);
+	return 0;
+}
+
+void engine_forget(struct engine *engine, struct request *request, bool cancel)
+{
+	Ipp__Cancel cancelled = IPP__CANCEL__INIT;
+	Ipp__Close closed = IPP__CLOSE__INIT;
+
+	slices_drop(&engine->pinned, request->id);
+	slices_drop(&engine->in_flight, request->id);
+	if (engine->in_flight.n_tasks == 0)
+		engine->in_flight_us = 0;
+	if (!ids_remove(&engine->opened, request->id) || !engine->link)
+		return;
+	cancelled.request = closed.request = request->id;
+	if (cancel)
+		link_send(engine->link, FRAME_CANCEL, &cancelled.base, NULL);
+	else
+		link_send(engine->link, FRAME_CLOSE, &closed.base, NULL);
+}

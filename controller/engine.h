@@ -1,0 +1,51 @@
+/* controller/engine.h - one engine as the controller knows it; it outlives its link, so that a
+ * restarted engine gets back what had been pushed to it.
+ *
+ * Thread: loop thread only. */
+#ifndef IPP_CONTROLLER_ENGINE_H
+#define IPP_CONTROLLER_ENGINE_H
+
+#include "controller/cluster.h"
+#include "proto/items.h"
+
+struct ids {
+	uint64_t *at;
+	size_t n;
+};
+
+struct request;
+struct variable;
+
+struct engine {
+	struct cluster *cluster;
+	uint32_t rank;
+	char *host;
+	uint32_t pid;
+	struct link *link;	    /* NULL while it is lost */
+	struct slices in_flight;    /* handed out, in the order that results will come */
+	double in_flight_us;	    /* how long they should take */
+	struct slices pinned;	    /* tasks of direct views that wait for it */
+	struct ids opened;	    /* requests whose call it has */
+	struct ids unanswered;	    /* pushes it has not answered, oldest first */
+	struct ids restored;	    /* pushes it was sent again when it came back; likewise */
+	struct variable *variables; /* its namespace */
+	unsigned losses;
+};
+
+/* An engine said HELLO with this rank, or with -1 for any (takes `link`). */
+void engine_admit(struct cluster *cluster, struct link *link, const Ipp__Hello *hello);
+void engine_free(struct engine *engine); /* NULL is fine */
+
+/* Live engine of that rank, or NULL. */
+struct engine *engine_find(const struct cluster *cluster, uint32_t rank);
+
+/* Hand it a slice of `request` (takes the slice). */
+void engine_give(struct engine *engine, struct request *request, struct slice *slice);
+
+/* Put a value into its namespace: forward the PUSH and remember it.  0 or -ENOMEM. */
+int engine_push(struct engine *engine, const Ipp__Push *push, const struct frame *frame);
+
+/* The request is over: the engine may forget it, and with `cancel` must stop running it. */
+void engine_forget(struct engine *engine, struct request *request, bool cancel);
+
+#endif

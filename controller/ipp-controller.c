@@ -1,0 +1,198 @@
+/* ipp-controller - the process that knows all engines of one cluster and hands out their work. */
+#include <errno.h>
+#include <event2/event.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "controller/cluster.h"
+#include "controller/door.h"
+#include "controller/setup.h"
+#include "proto/error.h"
+
+#define EXIT_OURS 125
+
+static const char usage[] =
+	"usage: ipp-controller [--engines N] [--interface NAME] [--ports LO-HI]\n"
+	"Start a controller by hand; engines and clients of the same job find it by a file in "
+	"~/.slurm-ipp.\n"
+	"  --engines N       refuse more than N engines\n"
+	"  --interface NAME  listen on the addresses of this network interface alone\n"
+	"  --ports LO-HI     listen on a free port of this range\n";
+
+struct options {
+	int setup_fd;
+	unsigned n_engines;
+	const char *interface, *ports;
+};
+
+static void owner_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	cluster_end(arg, "the process that owns the cluster ended");
+}
+
+static void signal_cb(evutil_socket_t number, short what, void *arg)
+{
+	char why[64];
+
+	(void)what;
+	snprintf(why, sizeof(why), "the controller was told to stop by %s", strsignal(number));
+	cluster_end(arg, why);
+}
+
+/* A descriptor a peer: as many as the hard limit allows. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static int parse(struct options *options, int argc, char **argv)
+{
+	static const struct option known[] = {
+		{"setup-fd", required_argument, NULL, 's'},
+		{"engines", required_argument, NULL, 'n'},
+		{"interface", required_argument, NULL, 'i'},
+		{"ports", required_argument, NULL, 'p'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'v'},
+		{0},
+	};
+	char *end;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "n:h", known, NULL)) != -1) {
+		switch (c) {
+		case 's':
+			options->setup_fd = atoi(optarg);
+			break;
+		case 'n':
+			options->n_engines = (unsigned)strtoul(optarg, &end, 10);
+			if (*end == '\0' && options->n_engines > 0 &&
+			    options->n_engines <= SETUP_RANKS_MAX)
+				break;
+			fprintf(stderr,
+				"ipp-controller: --engines %s: give a number from 1 to %d\n",
+				optarg, SETUP_RANKS_MAX);
+			return EXIT_OURS;
+		case 'i':
+			options->interface = optarg;
+			break;
+		case 'p':
+			options->ports = optarg;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			exit(0);
+		case 'v':
+			puts("ipp-controller (slurm-ipp) " IPP_VERSION);
+			exit(0);
+		default:
+			fputs(usage, stderr);
+			return EXIT_OURS;
+		}
+	}
+	if (optind == argc)
+		return 0;
+	fprintf(stderr, "ipp-controller: what is '%s'?  It takes options alone\n%s", argv[optind],
+		usage);
+	return EXIT_OURS;
+}
+
+/* Signals to a step reach every process of it: a cluster that has an owner ends with its owner.
+ * One that has none is stopped by TERM or INT. */
+static int watch_signals(struct cluster *cluster, struct event **events)
+{
+	static const int ignored[] = {SIGPIPE, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2};
+	static const int ends[] = {SIGTERM, SIGINT};
+
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+		signal(ignored[i], SIG_IGN);
+	if (cluster->setup->owner_fd >= 0) {
+		signal(SIGINT, SIG_IGN);
+		signal(SIGTERM, SIG_IGN);
+		return 0;
+	}
+	for (size_t i = 0; i < 2; i++) {
+		events[i] = evsignal_new(cluster->base, ends[i], signal_cb, cluster);
+		if (!events[i] || event_add(events[i], NULL) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int serve(const struct setup *setup, struct ipp_error *err)
+{
+	struct event_base *base = event_base_new();
+	struct event *signals[2] = {NULL, NULL};
+	struct event *owner = NULL;
+	struct cluster cluster = {0};
+	struct door *door = NULL;
+	int rc;
+
+	if (!base || cluster_init(&cluster, base, setup) < 0) {
+		rc = ipp_fail(err, ENOMEM, "ipp-controller: out of memory");
+		goto out;
+	}
+	rc = watch_signals(&cluster, signals);
+	if (rc == 0 && setup->owner_fd >= 0) {
+		owner = event_new(base, setup->owner_fd, EV_READ, owner_cb, &cluster);
+		rc = owner ? event_add(owner, NULL) : -ENOMEM;
+	}
+	if (rc < 0) {
+		rc = ipp_fail(err, ENOMEM, "ipp-controller: cannot watch its owner");
+		goto out;
+	}
+	door = door_open(&cluster, err);
+	if (!door) {
+		rc = -err->code;
+		goto out;
+	}
+	event_base_dispatch(base);
+out:
+	door_close(door);
+	cluster_fini(&cluster);
+	for (size_t i = 0; i < 2; i++)
+		if (signals[i])
+			event_free(signals[i]);
+	if (owner)
+		event_free(owner);
+	if (base) {
+		event_base_loop(base, EVLOOP_NONBLOCK); /* TLS links are freed from the loop */
+		event_base_free(base);
+	}
+	return rc;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = {.setup_fd = -1};
+	struct setup setup = {0};
+	struct ipp_error err = {0};
+	int rc = parse(&options, argc, argv);
+
+	if (rc != 0)
+		return rc;
+	raise_descriptor_limit();
+	rc = options.setup_fd >= 0 ? setup_from_fd(&setup, options.setup_fd, &err)
+				   : setup_by_hand(&setup, options.interface, options.ports,
+						   options.n_engines, &err);
+	if (rc == 0) {
+		rc = serve(&setup, &err);
+		setup_fini(&setup);
+	}
+	if (rc == 0)
+		return 0;
+	fprintf(stderr, "%s\n", err.text);
+	return EXIT_OURS;
+}

@@ -1,0 +1,93 @@
+#include "controller/scheduler.h"
+
+#include "controller/client.h"
+#include "controller/engine.h"
+#include "controller/request.h"
+
+/* Work an engine should have before it, so that a round trip never leaves it idle; and the level at
+ * which it is filled up again, so that refills are few and large. */
+#define HORIZON_US 20000.0
+#define REFILL_US (HORIZON_US / 2)
+/* A task this long makes the round trip, some 0.2 ms, not worth a queue behind it. */
+#define SINGLE_US 10000.0
+#define BATCH_MAX 8192
+
+uint64_t scheduler_quota(double task_us, uint64_t in_flight, double in_flight_us, uint64_t pending,
+			 uint64_t n_engines)
+{
+	const uint64_t share = pending / (2 * n_engines);
+	uint64_t n;
+
+	if (task_us <= 0 || task_us >= SINGLE_US || share == 0)
+		return in_flight == 0 && pending > 0;
+	if (in_flight > 0 && in_flight_us > REFILL_US)
+		return 0;
+	n = (uint64_t)((HORIZON_US - in_flight_us) / task_us) + 1;
+	if (n > share)
+		n = share;
+	return n < BATCH_MAX ? n : BATCH_MAX;
+}
+
+static bool can_run(const struct request *request)
+{
+	return request->kind == REQUEST_MAP && request->pending.n_tasks > 0 &&
+	       link_backlog(request->client->link) < CLIENT_BACKLOG_MAX;
+}
+
+/* Fill the engine from one request; whether anything was handed out. */
+static bool give_some(struct engine *engine, struct request *request)
+{
+	const uint64_t n = scheduler_quota(request->task_us, engine->in_flight.n_tasks,
+					   engine->in_flight_us, request->pending.n_tasks,
+					   engine->cluster->n_live);
+	struct slice *slice = n > 0 ? slices_take(&request->pending, n) : NULL;
+
+	if (!slice)
+		return false;
+	engine_give(engine, request, slice);
+	return true;
+}
+
+/* Clients share fairly: whoever was served goes to the end of the line. */
+static void to_the_end(struct request **list, struct request *request)
+{
+	while (*list != request)
+		list = &(*list)->next;
+	*list = request->next;
+	while (*list)
+		list = &(*list)->next;
+	*list = request;
+	request->next = NULL;
+}
+
+static bool serve(struct cluster *cluster, struct engine *engine)
+{
+	struct slice *pinned = slices_pop(&engine->pinned);
+
+	if (pinned) {
+		engine_give(engine, request_find(cluster->requests, pinned->request), pinned);
+		return true;
+	}
+	for (struct request *request = cluster->requests; request; request = request->next)
+		if (can_run(request) && give_some(engine, request)) {
+			to_the_end(&cluster->requests, request);
+			return true;
+		}
+	return false;
+}
+
+void scheduler_run(struct cluster *cluster)
+{
+	bool served;
+
+	/* In rounds, one batch an engine, so that the first engine does not take everything. */
+	do {
+		served = false;
+		for (size_t rank = 0; rank < cluster->n_ranks; rank++) {
+			struct engine *engine = engine_find(cluster, (uint32_t)rank);
+
+			if (engine && serve(cluster, engine))
+				served = true;
+		}
+	} while (served);
+}

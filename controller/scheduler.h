@@ -1,0 +1,24 @@
+/* controller/scheduler.h - who runs what next.
+ *
+ * Tasks of direct views go to their engine.  Tasks of maps go to whoever has room, in batches sized
+ * by how long tasks have been taking (guided self-scheduling: Polychronopoulos and Kuck, 1987), so
+ * that short ones share a frame and long ones are handed out singly.
+ * Thread: loop thread only. */
+#ifndef IPP_CONTROLLER_SCHEDULER_H
+#define IPP_CONTROLLER_SCHEDULER_H
+
+#include <stdint.h>
+
+struct cluster;
+
+/* How many more tasks an engine should get.
+ *   task_us       what a task takes, 0 when not known yet
+ *   in_flight     tasks it has, which should take in_flight_us
+ *   pending       tasks of the map not handed out, for n_engines engines */
+uint64_t scheduler_quota(double task_us, uint64_t in_flight, double in_flight_us, uint64_t pending,
+			 uint64_t n_engines);
+
+/* Hand out what can be handed out. */
+void scheduler_run(struct cluster *cluster);
+
+#endif
