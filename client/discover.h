@@ -1,0 +1,23 @@
+/* client/discover.h - which cluster a client belongs to. */
+#ifndef IPP_CLIENT_DISCOVER_H
+#define IPP_CLIENT_DISCOVER_H
+
+#include "proto/connection.h"
+
+struct ipp_error;
+
+enum discovered {
+	DISCOVERED_NONE,  /* no cluster in sight; *out is empty */
+	DISCOVERED_GIVEN, /* by IPP_CONNECT: made for us */
+	DISCOVERED_FILE,  /* by a file in ~/.slurm-ipp: may be of a cluster that was killed */
+};
+
+/* Look at IPP_CONNECT, unless it is of another job, then for a file of this job, or of this machine
+ * outside jobs.  Returns an enum discovered, with *out filled, or a negative errno. */
+int discover(struct connection *out, struct ipp_error *err);
+
+/* This process is one of several tasks of a Slurm step that has no engines: each would start a
+ * cluster of its own.  -EINVAL with what to type instead, else 0. */
+int discover_check_alone(struct ipp_error *err);
+
+#endif

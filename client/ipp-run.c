@@ -1,0 +1,65 @@
+/* ipp-run - drive the engines of a cluster from the shell. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "client/verb.h"
+
+static const struct verb *const verbs[] = {
+	&verb_loo, &verb_cv,	&verb_forest, &verb_map,  &verb_apply,
+	&verb_ids, &verb_start, &verb_stop,   &verb_wait,
+};
+#define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
+
+static void help(FILE *out)
+{
+	fputs("usage: ipp-run VERB [WORD...]; ipp-run VERB --help says more\n", out);
+	for (size_t i = 0; i < N_VERBS; i++)
+		fprintf(out, "  %-8s %s\n", verbs[i]->name, verbs[i]->summary);
+	fputs("Exit codes: 0 all is well; 1-100 so many tasks failed, 101 more; 125 ipp-run or the "
+	      "cluster;\n"
+	      "126, 127 the command cannot be run, is not there; 130 Ctrl-C.\n",
+	      out);
+}
+
+static bool wants_help(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "--help") == 0)
+			return true;
+	return false;
+}
+
+int main(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : "";
+
+	opterr = 0; /* verbs name what they do not know, in one sentence */
+	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+		help(stdout);
+		return 0;
+	}
+	if (strcmp(name, "--version") == 0) {
+		puts("ipp-run (slurm-ipp) " IPP_VERSION);
+		return 0;
+	}
+	for (size_t i = 0; i < N_VERBS; i++) {
+		if (strcmp(verbs[i]->name, name) != 0)
+			continue;
+		if (wants_help(argc - 1, argv + 1)) {
+			fputs(verbs[i]->usage, stdout);
+			return 0;
+		}
+		return verbs[i]->run(argc - 1, argv + 1);
+	}
+	if (argc < 2)
+		fputs("ipp-run: which verb? loo, cv, forest, map, apply, ids, start, stop or wait\n",
+		      stderr);
+	else
+		fprintf(stderr,
+			"ipp-run: '%.100s' is not a verb: loo, cv, forest, map, apply, ids, start, stop or wait; see "
+			"ipp-run "
+			"--help\n",
+			name);
+	return EXIT_OURS;
+}

@@ -1,0 +1,33 @@
+/* client/output.h - a file that takes its name once it is complete.
+ *
+ * Until then it lies beside that name; after a failure what was there is still there, and nothing
+ * else is.  A symbolic link stays and its target is replaced, with the mode it had.  A device or a
+ * pipe is written to as it stands.  Thread: any. */
+#ifndef IPP_CLIENT_OUTPUT_H
+#define IPP_CLIENT_OUTPUT_H
+
+#include <stdio.h>
+
+struct ipp_error;
+
+struct output {
+	FILE *file;	  /* to write to; do not close */
+	const char *path; /* as given (borrowed), for messages */
+	char *name;	  /* the same, symbolic links followed */
+	char *temporary;  /* beside it; NULL once renamed, or for a device */
+};
+
+/* Returns 0 or -errno, *output being filled or left alone.  output_fini() drops what was not
+ * committed. */
+int output_open(struct output *output, const char *path, struct ipp_error *err);
+int output_commit(struct output *output, struct ipp_error *err);
+void output_fini(struct output *output);
+
+/* Whether output_open() would do: to be asked before the work, not after it.  Leaves nothing
+ * behind and does not open what is no file. */
+int output_check(const char *path, struct ipp_error *err);
+
+/* Whether all that was written to `file` has left; `name` is what messages call it. */
+int output_flush(FILE *file, const char *name, struct ipp_error *err);
+
+#endif

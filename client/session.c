@@ -1,0 +1,376 @@
+#include "client/session.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "client/discover.h"
+#include "launcher/local.h"
+#include "proto/dial.h"
+
+#define TIMEOUT_MS 60000
+
+static void lose(struct ipp_client *client, const char *why)
+{
+	ipp_fail(&client->lost, ECONNRESET, "ipp-run: lost the controller on %s: %.300s",
+		 client->connection.host, why);
+	link_free(client->link);
+	client->link = NULL;
+	event_base_loopbreak(client->base);
+}
+
+/* ---- frames that may come at any time ---- */
+
+static void take_notice(struct ipp_client *client, const struct frame *frame)
+{
+	Ipp__Notice *notice = ipp__notice__unpack(NULL, frame->head_bytes, frame->head);
+
+	if (notice && client->notice)
+		client->notice(notice->text);
+	ipp__notice__free_unpacked(notice, NULL);
+}
+
+static void take_goodbye(struct ipp_client *client, const struct frame *frame)
+{
+	Ipp__Goodbye *goodbye = ipp__goodbye__unpack(NULL, frame->head_bytes, frame->head);
+
+	client->goodbye = true;
+	lose(client, goodbye ? goodbye->why : "it ended");
+	ipp__goodbye__free_unpacked(goodbye, NULL);
+}
+
+static void take_refuse(struct ipp_client *client, const struct frame *frame)
+{
+	Ipp__Refuse *refusal = ipp__refuse__unpack(NULL, frame->head_bytes, frame->head);
+
+	lose(client, refusal ? refusal->why : "it refused us");
+	ipp__refuse__free_unpacked(refusal, NULL);
+}
+
+static void on_frame(void *owner, struct link *link, const struct frame *frame)
+{
+	struct ipp_client *client = owner;
+
+	(void)link;
+	switch (frame->type) {
+	case FRAME_NOTICE:
+		take_notice(client, frame);
+		break;
+	case FRAME_GOODBYE:
+		take_goodbye(client, frame);
+		break;
+	case FRAME_REFUSE:
+		take_refuse(client, frame);
+		break;
+	default:
+		/* Frames behind the last one that was wanted may have arrived with it. */
+		if (client->take && !client->done && !client->take(client->waiter, frame))
+			session_enough(client);
+	}
+}
+
+static void on_close(void *owner, struct link *link, const struct ipp_error *why)
+{
+	(void)link;
+	lose(owner, why->text);
+}
+
+static void on_drained(void *owner, struct link *link)
+{
+	struct ipp_client *client = owner;
+
+	(void)link;
+	if (client->drained && !client->done)
+		client->drained(client->waiter);
+}
+
+static const struct link_events events = {
+	.on_frame = on_frame,
+	.on_close = on_close,
+	.on_drained = on_drained,
+};
+
+/* ---- waiting ---- */
+
+void session_enough(struct ipp_client *client)
+{
+	client->done = true;
+	event_base_loopbreak(client->base);
+}
+
+int session_wait(struct ipp_client *client, bool (*take)(void *waiter, const struct frame *frame),
+		 void (*drained)(void *waiter), void *waiter, bool interruptible,
+		 struct ipp_error *err)
+{
+	client->take = take;
+	client->drained = drained;
+	client->waiter = waiter;
+	client->done = false;
+	while (!client->done && client->link && !(interruptible && client->interrupted))
+		event_base_dispatch(client->base);
+	client->take = NULL;
+	client->drained = NULL;
+	if (client->done)
+		return 0;
+	if (!client->link) {
+		*err = client->lost;
+		return -err->code;
+	}
+	client->interrupted = false;
+	return ipp_fail(err, EINTR, "ipp-run: interrupted");
+}
+
+uint64_t session_request(struct ipp_client *client)
+{
+	return (uint64_t)client->number << 32 | ++client->requests;
+}
+
+static void interrupt_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct ipp_client *client = arg;
+	uint64_t count;
+
+	(void)what;
+	if (read(fd, &count, sizeof(count)) == (ssize_t)sizeof(count)) {
+		client->interrupted = true;
+		event_base_loopbreak(client->base);
+	}
+}
+
+void ipp_interrupt(struct ipp_client *client)
+{
+	const uint64_t one = 1;
+	const ssize_t n = write(client->interrupt_fd, &one, sizeof(one));
+
+	(void)n; /* it can only fail when it is pending already */
+}
+
+/* ---- connecting ---- */
+
+static void dialled(void *owner, struct link *link, const struct ipp_error *why)
+{
+	struct ipp_client *client = owner;
+
+	client->link = link;
+	if (link)
+		link_own(link, &events, client);
+	else
+		client->lost = *why;
+	event_base_loopbreak(client->base);
+}
+
+static bool take_welcome(void *waiter, const struct frame *frame)
+{
+	struct ipp_client *client = waiter;
+	Ipp__Welcome *welcome = frame->type == FRAME_WELCOME
+					? ipp__welcome__unpack(NULL, frame->head_bytes, frame->head)
+					: NULL;
+
+	if (!welcome) {
+		lose(client, "it did not greet us");
+		return true;
+	}
+	client->number = welcome->client;
+	free(client->connection.host);
+	client->connection.host = strdup(welcome->host);
+	ipp__welcome__free_unpacked(welcome, NULL);
+	return false;
+}
+
+static void welcome_late_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct ipp_client *client = arg;
+
+	(void)fd;
+	(void)what;
+	if (client->number == 0 && client->link)
+		lose(client, "it does not answer; is it stopped, or its node overloaded?");
+}
+
+static int reach(struct ipp_client *client, int timeout_ms, struct ipp_error *err)
+{
+	const struct timeval timeout = {timeout_ms / 1000, timeout_ms % 1000 * 1000};
+	Ipp__Hello hello = IPP__HELLO__INIT;
+
+	client->dial = dial_start(client->base, &client->connection, timeout_ms, dialled, client);
+	if (!client->dial)
+		return ipp_fail(err, ENOMEM, "ipp-run: out of memory");
+	event_base_dispatch(client->base);
+	dial_free(client->dial);
+	client->dial = NULL;
+	if (!client->link) {
+		*err = client->lost;
+		return -err->code;
+	}
+	hello.role = IPP__ROLE__CLIENT;
+	hello.rank = -1;
+	hello.pid = (uint32_t)getpid();
+	hello.job = client->connection.job;
+	link_send(client->link, FRAME_HELLO, &hello.base, NULL);
+	event_base_once(client->base, -1, EV_TIMEOUT, welcome_late_cb, client, &timeout);
+	return session_wait(client, take_welcome, NULL, client, true, err);
+}
+
+static int start_local(struct ipp_client *client, const struct ipp_connect *options,
+		       struct ipp_error *err)
+{
+	const unsigned n = options->local_engines == IPP_ENGINE_PER_CPU ? local_cpus()
+									: options->local_engines;
+	int self;
+	int rc = discover_check_alone(err);
+
+	if (rc < 0)
+		return rc;
+	self = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	if (self < 0)
+		return ipp_fail(err, errno,
+				"ipp-run: cannot make a pidfd: %m; Linux 5.3 or later is needed");
+	rc = local_start(&client->connection, n,
+			 options->timeout_ms ? options->timeout_ms : TIMEOUT_MS, self, err);
+	close(self);
+	return rc;
+}
+
+/* Of a cluster that was killed: remove the file, and go on as if it had not been there. */
+static void forget_stale_file(struct ipp_client *client)
+{
+	char *path = connection_path(client->connection.job);
+
+	if (path)
+		unlink(path);
+	free(path);
+	connection_fini(&client->connection);
+}
+
+static int find_and_reach(struct ipp_client *client, const struct ipp_connect *options,
+			  struct ipp_error *err)
+{
+	const int timeout_ms = options->timeout_ms ? (int)options->timeout_ms : TIMEOUT_MS;
+	int found = options->own_engines ? DISCOVERED_NONE : discover(&client->connection, err);
+	int rc;
+
+	if (found < 0)
+		return found;
+	if (found != DISCOVERED_NONE) {
+		rc = reach(client, timeout_ms, err);
+		if (rc == 0)
+			return 0;
+		if (found == DISCOVERED_GIVEN)
+			return ipp_fail(
+				err, -rc,
+				"ipp-run: no controller answers at %s: it has ended, or it "
+				"is on another node: run ipp-run where the job's first node is",
+				getenv("IPP_CONNECT"));
+		if (rc != -ECONNREFUSED || client->connection.n_addresses > 0)
+			return rc;
+		forget_stale_file(client);
+	}
+	if (options->local_engines == 0)
+		return ipp_fail(err, ENOENT,
+				"ipp-run: there is no cluster here: start one with ipp-run start, "
+				"or type srun --ipp-engines ipp-run ...");
+	rc = start_local(client, options, err);
+	return rc < 0 ? rc : reach(client, timeout_ms, err);
+}
+
+int ipp_connect(struct ipp_client **out, const struct ipp_connect *options, struct ipp_error *err)
+{
+	struct ipp_client *client = calloc(1, sizeof(*client));
+	int rc;
+
+	if (!client)
+		return ipp_fail(err, ENOMEM, "ipp-run: out of memory");
+	client->notice = options->notice;
+	client->interrupt_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	client->base = event_base_new();
+	client->interrupt = client->base ? event_new(client->base, client->interrupt_fd,
+						     EV_READ | EV_PERSIST, interrupt_cb, client)
+					 : NULL;
+	if (client->interrupt_fd < 0 || !client->interrupt ||
+	    event_add(client->interrupt, NULL) < 0)
+		rc = ipp_fail(err, ENOMEM, "ipp-run: out of memory");
+	else
+		rc = find_and_reach(client, options, err);
+	if (rc < 0)
+		ipp_disconnect(client);
+	else
+		*out = client;
+	return rc;
+}
+
+void ipp_disconnect(struct ipp_client *client)
+{
+	if (!client)
+		return;
+	link_free(client->link);
+	dial_free(client->dial);
+	if (client->interrupt)
+		event_free(client->interrupt);
+	if (client->interrupt_fd >= 0)
+		close(client->interrupt_fd);
+	if (client->base)
+		event_base_free(client->base);
+	connection_fini(&client->connection);
+	ipp__roster__free_unpacked(client->roster, NULL);
+	free(client->engines);
+	free(client);
+}
+
+/* ---- the cluster ---- */
+
+static bool take_roster(void *waiter, const struct frame *frame)
+{
+	struct ipp_client *client = waiter;
+
+	if (frame->type != FRAME_ROSTER)
+		return true;
+	ipp__roster__free_unpacked(client->roster, NULL);
+	client->roster = ipp__roster__unpack(NULL, frame->head_bytes, frame->head);
+	return false;
+}
+
+int ipp_engines(struct ipp_client *client, const struct ipp_engine **out, size_t *n,
+		struct ipp_error *err)
+{
+	struct ipp_engine *engines;
+	int rc;
+
+	if (client->link)
+		link_send(client->link, FRAME_ROSTER, NULL, NULL);
+	rc = session_wait(client, take_roster, NULL, client, true, err);
+	if (rc < 0)
+		return rc;
+	engines = client->roster ? calloc(client->roster->n_engines + 1, sizeof(*engines)) : NULL;
+	if (!engines)
+		return ipp_fail(err, ENOMEM, "ipp-run: out of memory");
+	for (size_t i = 0; i < client->roster->n_engines; i++)
+		engines[i] = (struct ipp_engine){.rank = client->roster->engines[i]->rank,
+						 .pid = client->roster->engines[i]->pid,
+						 .host = client->roster->engines[i]->host};
+	free(client->engines);
+	client->engines = engines;
+	*out = engines;
+	*n = client->roster->n_engines;
+	return 0;
+}
+
+static bool take_nothing(void *waiter, const struct frame *frame)
+{
+	(void)waiter;
+	(void)frame;
+	return true;
+}
+
+int ipp_stop(struct ipp_client *client, struct ipp_error *err)
+{
+	int rc;
+
+	if (client->link)
+		link_send(client->link, FRAME_STOP, NULL, NULL);
+	rc = session_wait(client, take_nothing, NULL, client, true, err);
+	return client->goodbye ? 0 : rc;
+}

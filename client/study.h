@@ -1,0 +1,70 @@
+/* client/study.h - what loo, cv and forest have in common: options that choose data and forest, and
+ * how both reach the engines. */
+#ifndef IPP_CLIENT_STUDY_H
+#define IPP_CLIENT_STUDY_H
+
+#include <getopt.h>
+#include <stdbool.h>
+
+#include "client/table.h"
+#include "client/verb.h"
+
+struct study {
+	const char *x, *y, *csv, *target; /* where the data comes from; none: the tutorial's */
+	uint64_t rows;			  /* of the tutorial's data */
+	uint64_t trees, mtry, min_leaf, min_split, max_depth, seed;
+	bool full_trees;  /* of loo alone */
+	uint64_t engines; /* --engines; 0: not given */
+};
+
+/* The tutorial's, and scikit-learn's defaults. */
+void study_init(struct study *study);
+
+/* For the array of getopt_long(); values from STUDY_FIRST on are a study's. */
+enum { STUDY_FIRST = 1000, STUDY_LAST = 1099 };
+#define STUDY_GETOPT                                                                               \
+	{"x", required_argument, NULL, 1000}, {"y", required_argument, NULL, 1001},                \
+		{"csv", required_argument, NULL, 1002}, {"target", required_argument, NULL, 1003}, \
+		{"rows", required_argument, NULL, 1004}, {"trees", required_argument, NULL, 1005}, \
+		{"mtry", required_argument, NULL, 1006},                                           \
+		{"min-leaf", required_argument, NULL, 1007},                                       \
+		{"min-split", required_argument, NULL, 1008},                                      \
+		{"max-depth", required_argument, NULL, 1009},                                      \
+		{"seed", required_argument, NULL, 1010},                                           \
+	{                                                                                          \
+		"engines", required_argument, NULL, 1011                                           \
+	}
+
+/* The same for people. */
+#define STUDY_USAGE                                                                                \
+	"Data: the tutorial's (np.random.seed(0), 500 rows of 50 features) unless given:\n"        \
+	"  --x X.npy --y Y.npy        features and target from NumPy files\n"                      \
+	"  --csv FILE --target NAME   a CSV file with a header; NAME or number of the target\n"    \
+	"  --rows N                   how many rows the tutorial's data has\n"                     \
+	"Forest:\n"                                                                                \
+	"  --trees N                  100\n"                                                       \
+	"  --mtry N                   features tried at each split; all\n"                         \
+	"  --min-leaf N               rows a leaf keeps at least; 1\n"                             \
+	"  --min-split N              a node of fewer rows is a leaf; 2\n"                         \
+	"  --max-depth N              no limit\n"                                                  \
+	"  --seed N                   0\n"
+
+/* Take option `c` of getopt_long().  0, or -EINVAL. */
+int study_take(struct study *study, int c, const char *text, struct ipp_error *err);
+
+/* Options that do not go together: -EINVAL. */
+int study_check(const struct study *study, struct ipp_error *err);
+
+/* Read or make the data, and see whether the forest's options suit it. */
+int study_table(const struct study *study, struct table *table, struct ipp_error *err);
+
+/* Push X and Y to all engines; how many there are in *n_engines. */
+int study_push(const struct table *table, struct ipp_client *client, size_t *n_engines,
+	       struct ipp_error *err);
+
+/* What forest.so's functions are told, whichever it is. */
+#define STUDY_ARGUMENTS 7
+struct ipp_argument study_argument(const char *name, uint64_t integer);
+void study_arguments(const struct study *study, struct ipp_argument out[STUDY_ARGUMENTS]);
+
+#endif

@@ -1,0 +1,16 @@
+/* client/value.h - values between ipp/client.h and the wire. */
+#ifndef IPP_CLIENT_VALUE_H
+#define IPP_CLIENT_VALUE_H
+
+#include "client/ipp/client.h"
+#include "proto/blob.h"
+#include "proto/ipp.pb-c.h"
+
+/* Describe `value` under `name` in *head (borrows all; `array` is its storage for an array). */
+void value_describe(const char *name, const struct ipp_value *value, Ipp__Value *head,
+		    Ipp__Array *array);
+
+/* The value of a head (borrows), whose array, if it is one, lies whole at `array`. */
+void value_read(const Ipp__Value *head, const uint8_t *array, struct ipp_value *out);
+
+#endif

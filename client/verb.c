@@ -1,0 +1,211 @@
+#include "client/verb.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "client/ranges.h"
+
+static struct ipp_client *interruptible;
+
+double verb_seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+int verb_fail(const struct ipp_error *err)
+{
+	const bool named = strncmp(err->text, "ipp-run", 7) == 0 ||
+			   strncmp(err->text, "slurm-ipp: ", 11) == 0;
+
+	fflush(stdout);
+	fprintf(stderr, "%s%s\n", named ? "" : "ipp-run: ", err->text);
+	return err->code == EINTR ? EXIT_INTERRUPTED : EXIT_OURS;
+}
+
+int verb_misuse(const struct verb *verb, const char *fmt, ...)
+{
+	va_list args;
+
+	fprintf(stderr, "ipp-run %s: ", verb->name);
+	va_start(args, fmt);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	fprintf(stderr, "; see ipp-run %s --help\n", verb->name);
+	return EXIT_OURS;
+}
+
+int verb_number(const char *option, const char *text, uint64_t low, uint64_t high, uint64_t *out,
+		struct ipp_error *err)
+{
+	char *end;
+
+	errno = 0;
+	*out = strtoull(text, &end, 10);
+	if (errno == 0 && end != text && *end == '\0' && text[0] != '-' && *out >= low &&
+	    *out <= high)
+		return 0;
+	return ipp_fail(err, EINVAL, "ipp-run: %s %.60s: give a whole number from %llu to %llu",
+			option, text, (unsigned long long)low, (unsigned long long)high);
+}
+
+static void print_notice(const char *text)
+{
+	fflush(stdout);
+	fprintf(stderr, "ipp-run: %s\n", text);
+}
+
+/* The first cancels, the second leaves at once. */
+static void interrupt_handler(int number)
+{
+	static volatile sig_atomic_t times;
+
+	(void)number;
+	if (times++ > 0)
+		_exit(EXIT_INTERRUPTED);
+	ipp_interrupt(interruptible);
+}
+
+int verb_connect(struct ipp_client **out, unsigned engines, struct ipp_error *err)
+{
+	const struct ipp_connect options = {.local_engines = engines ? engines : IPP_ENGINE_PER_CPU,
+					    .own_engines = engines > 0,
+					    .notice = print_notice};
+	struct sigaction action = {.sa_handler = interrupt_handler};
+	int rc;
+
+	if (engines > 0 && getenv("IPP_CONNECT"))
+		return ipp_fail(
+			err, EINVAL,
+			"ipp-run: --engines starts engines on this machine, but this job has "
+			"engines already: leave it out, or choose some with --targets");
+	rc = ipp_connect(out, &options, err);
+	if (rc == 0) {
+		interruptible = *out;
+		sigaction(SIGINT, &action, NULL);
+	}
+	return rc;
+}
+
+int verb_targets(struct ipp_client *client, const char *text, uint32_t **out, size_t *n,
+		 struct ipp_error *err)
+{
+	const struct ipp_engine *engines;
+	size_t n_engines, *named = NULL;
+	int rc = ipp_engines(client, &engines, &n_engines, err);
+
+	if (rc < 0)
+		return rc;
+	if (n_engines == 0)
+		return ipp_fail(err, ENOENT, "ipp-run: the cluster has no engines at the moment");
+	*n = n_engines;
+	if (text && strcmp(text, "all") != 0) {
+		rc = ranges_parse(&named, n, text, engines[n_engines - 1].rank + 1, "--targets",
+				  "engine", err);
+		if (rc < 0)
+			return rc;
+	}
+	*out = calloc(*n, sizeof(**out));
+	if (!*out)
+		rc = ipp_fail(err, ENOMEM, "ipp-run: out of memory");
+	for (size_t i = 0, e = 0; rc == 0 && i < *n; i++) {
+		(*out)[i] = named ? (uint32_t)named[i] : engines[i].rank;
+		while (e < n_engines && engines[e].rank < (*out)[i])
+			e++;
+		if (e == n_engines || engines[e].rank != (*out)[i])
+			rc = ipp_fail(
+				err, ENOENT,
+				"ipp-run: --targets %.100s: there is no engine %u; ipp-run ids "
+				"lists them",
+				text, (*out)[i]);
+	}
+	free(named);
+	if (rc < 0)
+		free(*out);
+	return rc;
+}
+
+static void print_array(const struct ipp_value *value)
+{
+	printf("array %s (", value->dtype);
+	for (size_t i = 0; i < value->n_dims; i++)
+		printf("%s%llu", i ? ", " : "", (unsigned long long)value->shape[i]);
+	printf("), %zu bytes\n", value->bytes);
+}
+
+void verb_print_result(const struct ipp_result *result, const char *who)
+{
+	fwrite(result->out, 1, result->out_bytes, stdout);
+	switch (result->value.kind) {
+	case IPP_INTEGER:
+		printf("%lld\n", (long long)result->value.integer);
+		break;
+	case IPP_REAL:
+		printf("%.17g\n", result->value.real);
+		break;
+	case IPP_TEXT:
+		puts(result->value.text);
+		break;
+	case IPP_ARRAY:
+		print_array(&result->value);
+		break;
+	case IPP_NONE:
+		break;
+	}
+	if (result->outcome == IPP_OK && result->err_bytes == 0)
+		return;
+	fflush(stdout);
+	fwrite(result->err, 1, result->err_bytes, stderr);
+	if (result->outcome != IPP_OK)
+		fprintf(stderr, "ipp-run: %s: %s\n", who, result->error);
+}
+
+int verb_words(struct verb_words *out, int argc, char **argv, struct ipp_error *err)
+{
+	const bool command = optind > 0 && strcmp(argv[optind - 1], "--") == 0;
+	int end = optind;
+
+	*out = (struct verb_words){0};
+	while (end < argc && strcmp(argv[end], ":::") != 0)
+		end++;
+	if (end < argc) {
+		out->items = argv + end + 1;
+		out->n_items = (size_t)(argc - end - 1);
+	}
+	if (end == optind)
+		return ipp_fail(err, EINVAL,
+				"ipp-run %s: there is nothing to run: give a command behind --, or "
+				"MODULE.so:NAME",
+				argv[0]);
+	if (!command) {
+		out->function = argv[optind];
+		if (end - optind > 1 || !strstr(out->function, ".so:"))
+			return ipp_fail(
+				err, EINVAL,
+				"ipp-run %s: '%.100s' is no function MODULE.so:NAME; a command "
+				"stands behind --: ipp-run %s -- %.100s ...",
+				argv[0], argv[optind], argv[0], argv[optind]);
+		return 0;
+	}
+	out->argv = calloc((size_t)(end - optind) + 1, sizeof(*out->argv));
+	if (!out->argv)
+		return ipp_fail(err, ENOMEM, "ipp-run: out of memory");
+	for (int i = optind; i < end; i++)
+		out->argv[i - optind] = argv[i];
+	return 0;
+}
+
+int verb_exit_code(uint64_t n_failed, const struct ipp_result *last_not_run)
+{
+	if (last_not_run->outcome == IPP_NO_COMMAND)
+		return last_not_run->code;
+	return n_failed > 100 ? EXIT_FAILED_MAX : (int)n_failed;
+}

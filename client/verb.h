@@ -1,0 +1,66 @@
+/* client/verb.h - what the verbs of ipp-run share; one file a verb. */
+#ifndef IPP_CLIENT_VERB_H
+#define IPP_CLIENT_VERB_H
+
+#include <getopt.h>
+#include <stdint.h>
+
+#include "client/ipp/client.h"
+#include "proto/error.h"
+
+enum verb_exit {
+	EXIT_FAILED_MAX = 101, /* 1..100 tasks failed; 101: more than 100 */
+	EXIT_OURS = 125,       /* wrong use, no cluster, or it was lost */
+	EXIT_CANNOT_RUN = 126,
+	EXIT_NOT_FOUND = 127,
+	EXIT_INTERRUPTED = 130,
+};
+
+struct verb {
+	const char *name, *summary, *usage;
+	/* Words as main() gets them, argv[0] the verb; an exit code. */
+	int (*run)(int argc, char **argv);
+};
+
+extern const struct verb verb_apply, verb_cv, verb_forest, verb_ids, verb_loo, verb_map, verb_start,
+	verb_stop, verb_wait;
+
+double verb_seconds(void); /* CLOCK_MONOTONIC */
+
+/* Print one sentence on stderr; returns EXIT_OURS, or EXIT_INTERRUPTED for EINTR. */
+int verb_fail(const struct ipp_error *err);
+
+/* Wrong use: say it, and where help is; returns EXIT_OURS. */
+int verb_misuse(const struct verb *verb, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* A whole number in [low, high]; -EINVAL with what `option` takes. */
+int verb_number(const char *option, const char *text, uint64_t low, uint64_t high, uint64_t *out,
+		struct ipp_error *err);
+
+/* Connect; `engines` as typed with --engines, 0 when it was not.  Ctrl-C interrupts from then on.
+ */
+int verb_connect(struct ipp_client **out, unsigned engines, struct ipp_error *err);
+
+/* Ranks that --targets names (gives; free()), NULL text meaning all.  -ENOENT when one is missing.
+ */
+int verb_targets(struct ipp_client *client, const char *text, uint32_t **out, size_t *n,
+		 struct ipp_error *err);
+
+/* What a finished task has to say: its output, its result, and its failure on stderr.  `who` goes
+ * before the failure, such as "engine 2" or "item 7". */
+void verb_print_result(const struct ipp_result *result, const char *who);
+
+/* The words of a verb that runs something: options have been taken, at argv[optind]. */
+struct verb_words {
+	const char *function; /* MODULE.so:NAME, or NULL */
+	const char **argv;    /* the command, ends with NULL; free() */
+	char **items;	      /* behind ":::", or NULL */
+	size_t n_items;
+};
+int verb_words(struct verb_words *out, int argc, char **argv, struct ipp_error *err);
+
+/* The exit code for tasks that failed: how many, or why the last could not be run. */
+int verb_exit_code(uint64_t n_failed, const struct ipp_result *last_not_run);
+
+#endif
