@@ -1,0 +1,199 @@
+# slurm-ipp.  `make help` lists the targets.
+
+prefix     ?= /usr/local
+libexecdir ?= $(prefix)/libexec/slurm-ipp
+bindir     ?= $(prefix)/bin
+includedir ?= $(prefix)/include
+# Where Slurm looks for plugins, and for its configuration.
+plugindir  ?= /usr/lib/$(shell $(CC) -print-multiarch)/slurm-wlm
+sysconfdir ?= /etc/slurm
+
+CC      ?= gcc
+OPT     ?= -O2 -g
+VERSION := 0.1.0
+# SAN=address,undefined or SAN=thread builds in a folder of its own.
+SAN     ?=
+comma   := ,
+B       := build/$(if $(SAN),$(subst $(comma),-,$(SAN)),release)
+
+WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+        -Wpointer-arith -Wwrite-strings -Wvla
+SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
+CPPFLAGS += -D_GNU_SOURCE -I. -Iengine -Iclient -I$(B) -DIPP_VERSION='"$(VERSION)"'
+# -ffp-contract=off: contraction differs by compiler, and predictions must not.
+CFLAGS   += -std=c11 $(OPT) $(WARN) -ffp-contract=off -fPIC -fstack-protector-strong $(SANFLAGS)
+LDFLAGS  += -Wl,--as-needed -Wl,-z,relro,-z,now $(SANFLAGS)
+
+pkg = $(shell pkg-config --$(1) $(2) 2>/dev/null)
+
+# ---- what is built from what ---------------------------------------------------------------
+# Every folder is an archive of its sources, less the mains, which are named for their programs.
+MAINS    := controller/ipp-controller.c engine/ipp-engine.c engine/ipp-worker.c \
+            engine/ipp-guard.c client/ipp-run.c launcher/ipp-launch.c
+sources   = $(filter-out $(MAINS),$(wildcard $(1)/*.c))
+objects   = $(patsubst %.c,$(B)/%.o,$(call sources,$(1)))
+
+FOLDERS  := proto controller engine engine/runtimes engine/forest engine/modules/forest client launcher
+MODULES  := $(B)/modules/forest.so
+PROGRAMS := $(patsubst %,$(B)/%,$(notdir $(basename $(wildcard $(MAINS)))))
+PLUGIN   := $(if $(wildcard spank/*.c),$(B)/spank_ipp.so)
+TESTS    := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/*_test.c))
+TEST_MODULES := $(patsubst tests/modules/%.c,$(B)/tests/modules/%.so,$(wildcard tests/modules/*.c))
+
+archive   = $(B)/$(subst /,-,$(1)).a
+WIRE     := $(call archive,proto)
+WIRELIBS  = $(call pkg,libs,libevent_openssl libevent_core openssl libprotobuf-c)
+JSONLIBS  = $(call pkg,libs,jansson)
+PMIXLIBS  = $(call pkg,libs,pmix)
+
+all: $(PROGRAMS) $(MODULES) $(PLUGIN)  ## build everything (the default)
+
+$(B)/ipp-controller: $(B)/controller/ipp-controller.o $(call archive,controller) $(call archive,launcher) $(WIRE)
+$(B)/ipp-engine:     $(B)/engine/ipp-engine.o $(call archive,engine) $(WIRE)
+$(B)/ipp-worker:     $(B)/engine/ipp-worker.o $(call archive,engine) $(call archive,engine/runtimes) $(WIRE)
+$(B)/ipp-guard:      $(B)/engine/ipp-guard.o $(B)/engine/orphans.o
+$(B)/ipp-run:        $(B)/client/ipp-run.o $(call archive,client) $(call archive,launcher) $(call archive,engine/forest) $(WIRE)
+$(B)/ipp-launch:     $(B)/launcher/ipp-launch.o $(call archive,launcher) $(WIRE)
+$(B)/modules/forest.so: $(call objects,engine/modules/forest) $(call archive,engine/forest) \
+                        $(B)/proto/error.o
+
+$(B)/ipp-controller $(B)/ipp-engine $(B)/ipp-run $(B)/ipp-launch: LDLIBS = $(WIRELIBS) $(JSONLIBS) -lm
+$(B)/ipp-worker $(B)/ipp-guard: LDLIBS = $(call pkg,libs,libevent_core libprotobuf-c) -ldl -lm
+$(B)/ipp-launch: LDLIBS += $(PMIXLIBS) -lslurm
+$(B)/launcher/%.o: CPPFLAGS += $(call pkg,cflags,pmix)
+
+$(PROGRAMS):
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(B)/modules/%.so:
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-z,defs -o $@ $^ -lm
+
+# The plugin lives in root daemons: nothing of ours is linked into it, and little is exported.
+$(B)/spank_ipp.so: $(call objects,spank) spank/exports.map
+	$(CC) $(CFLAGS) $(filter-out -Wl$(comma)-z$(comma)defs,$(LDFLAGS)) -shared \
+		-Wl,--version-script=spank/exports.map -o $@ $(filter %.o,$^)
+$(B)/spank/%.o: CPPFLAGS += -DIPP_LIBEXECDIR='"$(libexecdir)"'
+# Slurm's daemons are not built with sanitizers, so neither is the plugin.
+$(B)/spank/%.o $(B)/spank_ipp.so: SANFLAGS =
+
+define archive_rule
+$$(call archive,$(1)): $$(call objects,$(1))
+	@rm -f $$@
+	$$(AR) rcs $$@ $$^
+endef
+$(foreach folder,$(FOLDERS),$(eval $(call archive_rule,$(folder))))
+
+$(call archive,proto): $(B)/proto/ipp.pb-c.o
+$(B)/proto/ipp.pb-c.c: proto/ipp.proto | packages
+	@mkdir -p $(@D)
+	protoc-c --c_out=$(B) $<
+$(B)/proto/ipp.pb-c.h: $(B)/proto/ipp.pb-c.c ;
+$(B)/proto/ipp.pb-c.o: $(B)/proto/ipp.pb-c.c
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/%.o: %.c $(B)/proto/ipp.pb-c.h | packages
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/tests/%: $(B)/tests/unit/%.o $(foreach f,$(FOLDERS),$(call archive,$(f)))
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
+		$(WIRELIBS) $(JSONLIBS) $(PMIXLIBS) -lslurm $(call pkg,libs,cmocka) -ldl -lm
+
+$(B)/tests/modules/%.so: $(B)/tests/modules/%.o
+	$(CC) $(CFLAGS) $(LDFLAGS) -shared -o $@ $<
+
+.PHONY: packages
+packages:  # a missing header is named with its package, before the compiler trips over it
+	@contrib/packages check build
+
+# ---- tests -----------------------------------------------------------------------------------
+check: check-packages  ## install what the tests need, build, run all tests
+	@$(MAKE) --no-print-directory all test-programs
+	B=$(B) prove --timer $(PROVEFLAGS) --exec tests/run-one $(B)/tests/*_test tests/local/*.bats tests/slurm/*.bats
+
+unit: all test-programs  ## the unit tests alone
+	B=$(B) prove $(PROVEFLAGS) --exec tests/run-one $(TESTS)
+
+test-programs: $(TESTS) $(TEST_MODULES)
+
+# What decodes bytes from outside, each with a corpus; a finding stays in build/fuzz/, and
+# build/fuzz/NAME FILE replays it.
+FUZZ_SECONDS ?= 60
+FUZZERS      := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
+FUZZED       := $(call sources,proto) client/csv.c client/decimal.c client/table.c
+
+fuzz: $(FUZZERS)  ## run each fuzzer for FUZZ_SECONDS; needs clang
+	@for fuzzer in $(notdir $(FUZZERS)); do \
+		found=build/fuzz/corpus/$${fuzzer%_fuzz}; mkdir -p $$found; echo $$fuzzer; \
+		build/fuzz/$$fuzzer -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -verbosity=0 \
+			-artifact_prefix=build/fuzz/$$fuzzer- \
+			$$found tests/fuzz/corpus/$${fuzzer%_fuzz} || exit; done
+
+build/fuzz/%: tests/fuzz/%.c $(FUZZED) $(B)/proto/ipp.pb-c.c
+	@mkdir -p $(@D)
+	clang $(CPPFLAGS) -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined \
+		-fno-sanitize-recover=all -o $@ $^ $(WIRELIBS) $(JSONLIBS) -lm
+
+.PHONY: all check unit test-programs fuzz check-packages demo lint format bench bench-forest install uninstall clean help
+check-packages:
+	@contrib/packages install build test
+
+demo:  ## install what is missing, build, run the tutorial's benchmark on local engines
+	@contrib/packages install build
+	@$(MAKE) --no-print-directory all
+	$(B)/ipp-run loo
+
+lint:  ## clang-format, clang-tidy, cppcheck, gcc -fanalyzer, shellcheck
+	@contrib/packages install build test lint
+	@contrib/lint $(B)
+
+format:  ## lay out the sources as .clang-format says
+	git ls-files '*.c' '*.h' | xargs clang-format -i
+
+bench: all  ## times and memory, each beside its rival
+	@B=$(B) tests/bench/run
+
+# ---- install ---------------------------------------------------------------------------------
+# The programs find each other by lying in one folder; bindir has links to those that users type.
+COMMANDS := ipp-run ipp-controller ipp-engine
+HEADERS   = $(wildcard engine/ipp/*.h client/ipp/*.h)
+PLUGSTACK = $(sysconfdir)/plugstack.conf.d/ipp.conf
+
+install: all  ## to $(DESTDIR)$(prefix); see docs/admin.md for the folders
+	install -d $(addprefix $(DESTDIR),$(bindir) $(libexecdir)/modules $(includedir)/ipp $(plugindir) $(dir $(PLUGSTACK)))
+	install $(PROGRAMS) $(DESTDIR)$(libexecdir)
+	for program in $(COMMANDS); do \
+		ln -sfr $(DESTDIR)$(libexecdir)/$$program $(DESTDIR)$(bindir)/$$program || exit; done
+	$(if $(MODULES),install $(MODULES) $(DESTDIR)$(libexecdir)/modules)
+	$(if $(HEADERS),install -m 644 $(HEADERS) $(DESTDIR)$(includedir)/ipp)
+	install -m 644 $(PLUGIN) $(DESTDIR)$(plugindir)
+	sed -e 's|@plugindir@|$(plugindir)|' -e 's|@libexecdir@|$(libexecdir)|' \
+		contrib/plugstack.conf.in >$(DESTDIR)$(PLUGSTACK)
+
+uninstall:  ## remove what install put there
+	rm -f $(addprefix $(DESTDIR)$(bindir)/,$(COMMANDS)) $(DESTDIR)$(plugindir)/spank_ipp.so \
+		$(addprefix $(DESTDIR)$(libexecdir)/modules/,$(notdir $(MODULES))) $(DESTDIR)$(PLUGSTACK) \
+		$(addprefix $(DESTDIR)$(libexecdir)/,$(notdir $(PROGRAMS))) \
+		$(addprefix $(DESTDIR)$(includedir)/ipp/,$(notdir $(HEADERS)))
+	for folder in $(libexecdir)/modules $(libexecdir) $(includedir)/ipp; do \
+		[ ! -d $(DESTDIR)$$folder ] || rmdir --ignore-fail-on-non-empty $(DESTDIR)$$folder; done
+
+bench-forest: all $(B)/tests/forest_bench  ## the forest beside scikit-learn, ranger and ipyparallel (30 min)
+	@contrib/packages install rivals
+	@/usr/bin/python3 tests/bench/forest_pairs.py $(B)/tests/forest_bench $(FOREST)
+	@/usr/bin/python3 tests/bench/forest_sameness.py $(abspath $(B))/ipp-run
+	@B=$(B) tests/bench/loo
+
+$(B)/tests/forest_bench: tests/bench/forest_bench.c $(call archive,engine/forest) $(B)/proto/error.o
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lm
+
+clean:  ## remove everything built
+	rm -rf build
+
+help:  ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,0 +1,50 @@
+#!/usr/bin/env bats
+# make install and make uninstall; what is installed is run by the tests in tests/slurm.
+
+root=$BATS_TEST_DIRNAME/../..
+
+make_at()
+{
+	make --no-print-directory -C "$root" -o all "$1" DESTDIR="$BATS_TEST_TMPDIR/stage" prefix=/opt/ipp \
+		bindir=/opt/ipp/bin libexecdir=/opt/ipp/libexec includedir=/opt/ipp/include \
+		plugindir=/opt/slurm/lib sysconfdir=/opt/slurm/etc
+}
+
+@test "everything is installed below DESTDIR, where it was asked for" {
+	cd "$BATS_TEST_TMPDIR"
+	make_at install
+	[ "$(ls)" = stage ]
+	cd stage
+	local program
+	for program in launch controller guard engine worker run; do
+		[ -x "opt/ipp/libexec/ipp-$program" ]
+	done
+	[ -e opt/slurm/lib/spank_ipp.so ]
+	[ "$(readlink opt/ipp/bin/ipp-run)" = ../libexec/ipp-run ]
+	[ -e opt/ipp/bin/ipp-controller ]
+	[ -e opt/ipp/bin/ipp-engine ]
+	[ -e opt/ipp/include/ipp/module.h ]
+}
+
+@test "the plugstack line names plugin and programs as they will be, and is optional" {
+	make_at install
+	run grep -v '^#' "$BATS_TEST_TMPDIR/stage/opt/slurm/etc/plugstack.conf.d/ipp.conf"
+	[ "$output" = "optional /opt/slurm/lib/spank_ipp.so libexec=/opt/ipp/libexec" ]
+}
+
+@test "uninstall removes what install put there, and nothing else" {
+	make_at install
+	touch "$BATS_TEST_TMPDIR/stage/opt/ipp/libexec/not-ours"
+	make_at uninstall
+	run find "$BATS_TEST_TMPDIR/stage" ! -type d
+	[ "$output" = "$BATS_TEST_TMPDIR/stage/opt/ipp/libexec/not-ours" ]
+}
+
+@test "the plugin exports what Slurm looks for, and nothing else" {
+	run nm -D --defined-only --format=posix "$root/${B:-build/release}/spank_ipp.so"
+	[ "$status" -eq 0 ]
+	local name _
+	while read -r name _; do
+		[[ $name == plugin_* || $name == spank_plugin_version || $name == slurm_spank_* ]]
+	done <<<"$output"
+}

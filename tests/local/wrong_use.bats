@@ -1,0 +1,123 @@
+#!/usr/bin/env bats
+# Each mistake gets one sentence that says what to do, and exit code 125.
+
+load helper
+
+@test "an unknown verb lists the verbs" {
+	refused "'bogus' is not a verb: loo, " bogus
+	refused "which verb? loo, "
+}
+
+@test "an unknown option is named" {
+	refused "'--bogus'" loo --bogus
+	refused "'--bogus'" map --bogus -- echo
+	refused "'-z'" apply -z -- echo
+	refused "'--bogus'" start --bogus
+	refused "'x'" ids x
+	refused "'x'" stop x
+}
+
+@test "numbers out of range are refused with the range" {
+	refused "--engines 0: give a whole number from 1 to 4096" loo --engines 0
+	refused "--engines -1: give a whole number" map --engines -1 -- echo
+	refused "--engines x: give a whole number" apply --engines x -- echo
+	refused "--engines 5000: give a whole number" start -n 5000
+	refused "--trees 0: give a whole number from 1" loo --trees 0
+	refused "--rows 1x: give a whole number" loo --rows 1x
+	refused "--mtry 51 is more than" loo --mtry 51
+}
+
+@test "rows to hold out that are not there are refused" {
+	refused "--held-out" loo --held-out 600
+	refused "--held-out" loo --held-out 9-3
+	refused "--held-out" loo --held-out ''
+}
+
+@test "data options that do not go together are refused" {
+	refused "--x and --y go together" loo --x "$data/X.npy"
+	refused "--csv and --target go together" loo --csv some.csv
+	refused "leave one out" loo --x "$data/X.npy" --y "$data/Y.npy" --csv some.csv --target y
+}
+
+@test "a file that cannot be read is named" {
+	refused "none.npy: cannot be read: No such file or directory" loo --x none.npy --y "$data/Y.npy"
+	refused "none.csv: cannot be read: No such file or directory" loo --csv none.csv --target y
+	mkdir folder
+	refused "folder" loo --csv folder --target y
+}
+
+@test "a .npy file that is none, cut short or of another shape is named" {
+	echo hello >no.npy
+	refused "no.npy" loo --x no.npy --y "$data/Y.npy"
+	head -c 5000 "$data/X.npy" >short.npy
+	refused "short.npy" loo --x short.npy --y "$data/Y.npy"
+	refused "has shape (500,)" loo --x "$data/Y.npy" --y "$data/Y.npy"
+	refused "has shape (500, 50)" loo --x "$data/X.npy" --y "$data/X.npy"
+}
+
+@test "a CSV file's fault is named with its line" {
+	printf 'a,b\n1,2\n3\n' >ragged.csv
+	refused "ragged.csv:3: has 1 of the header's 2 columns" loo --csv ragged.csv --target b
+	printf 'a,b\n1,nan\n3,4\n' >nan.csv
+	refused "nan.csv:2: column 2 (b): 'nan' is not a finite number" loo --csv nan.csv --target b
+	printf 'a,b\n1,x\n3,4\n' >text.csv
+	refused "text.csv:2: column 2 (b): 'x'" loo --csv text.csv --target b
+	refused "text.csv: has no column 'z'" loo --csv text.csv --target z
+	: >empty.csv
+	refused "empty.csv" loo --csv empty.csv --target b
+}
+
+@test "a .npy file with a NaN is refused with its place" {
+	python3 - >nan.npy <<-'END'
+		import struct, sys
+		header = "{'descr': '<f8', 'fortran_order': False, 'shape': (3, 2), }".ljust(117) + "\n"
+		sys.stdout.buffer.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", 118) + header.encode() +
+		                        struct.pack("<6d", 1, 2, 3, float("nan"), 5, 6))
+	END
+	refused "nan.npy" loo --x nan.npy --y nan.npy
+	ipp loo --x nan.npy --y nan.npy
+	[[ $stderr == *[Nn]a[Nn]* || $stderr == *finite* ]]
+}
+
+@test "an output that cannot be written is found out before any work" {
+	refused "/none/out.csv" loo --out /none/out.csv
+}
+
+@test "a command needs -- in front, and a function its module" {
+	refused "a command stands behind --: ipp-run map -- ls" map ls
+	refused "a command stands behind --: ipp-run apply -- ls" apply ls
+	refused "there is nothing to run" map
+	refused "there is nothing to run" apply --
+	refused "takes no items behind :::" apply -- echo ::: a
+}
+
+@test "an engine that is not there is named" {
+	refused "there is no engine 7" apply --engines 2 --targets 7 -- echo
+	refused "--targets" apply --engines 2 --targets x -- echo
+}
+
+@test "an IPP_CONNECT that makes no sense says what it must be" {
+	IPP_CONNECT=nonsense refused "it must be unix:@NAME or file:PATH" ids
+	IPP_CONNECT=unix:@slurm-ipp/local/none refused "no controller answers at unix:@slurm-ipp/local/none" ids
+	IPP_CONNECT=file:/none refused "/none" ids
+}
+
+@test "without a cluster ids and stop say how to start one" {
+	refused "ipp-run start" ids
+	refused "ipp-run start" stop
+}
+
+@test "several tasks of a step without engines do not start a cluster each" {
+	SLURM_STEP_NUM_TASKS=4 refused "srun -n4 --ipp-engines" loo
+}
+
+@test "help goes to stdout" {
+	for verb in loo map apply ids start stop; do
+		ipp "$verb" --help
+		[ "$status" = 0 ]
+		[[ $output == "usage: ipp-run $verb"* ]]
+		[ "$stderr" = "" ]
+	done
+	ipp --version
+	[[ $output == "ipp-run (slurm-ipp) "* ]]
+}

@@ -1,0 +1,140 @@
+/* What functions of modules may do, well or badly; tests/unit/native_test.c and tests/local/ run
+ * them. */
+#include <ipp/module.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+IPP_MODULE
+
+ipp_function square, place, say, last_byte, long_text, matrix, sum, twice_said, complain, silent,
+	nothing, count, crash, leave;
+
+int square(struct ipp_call *call)
+{
+	const int64_t i = ipp_item(call)->integer;
+
+	return ipp_return_integer(call, i * i);
+}
+
+int place(struct ipp_call *call)
+{
+	return ipp_return_integer(call, (int64_t)ipp_index(call));
+}
+
+/* The argument "text" and the item. */
+int say(struct ipp_call *call)
+{
+	const struct ipp_value *text = ipp_argument(call, "text");
+	char said[256] = "";
+	struct ipp_value value = {.kind = IPP_TEXT, .text = said};
+
+	if (!text)
+		return ipp_fail_call(call, "it was given no text");
+	strncat(said, text->text, 100);
+	if (ipp_item(call)->kind == IPP_TEXT)
+		strncat(said, ipp_item(call)->text, 100);
+	value.bytes = strlen(said);
+	return ipp_return(call, &value);
+}
+
+/* Of the item. */
+int last_byte(struct ipp_call *call)
+{
+	const struct ipp_value *item = ipp_item(call);
+
+	return ipp_return_integer(call, item->bytes ? item->text[item->bytes - 1] : -1);
+}
+
+int long_text(struct ipp_call *call)
+{
+	const size_t bytes = 20 << 20;
+	char *text = malloc(bytes);
+	const struct ipp_value value = {.kind = IPP_TEXT, .text = text, .bytes = bytes};
+	int rc;
+
+	memset(text, 'x', bytes);
+	rc = ipp_return(call, &value);
+	free(text);
+	return rc;
+}
+
+int matrix(struct ipp_call *call)
+{
+	const double data[6] = {1, 2, 3, 4, 5, 6};
+	const uint64_t shape[2] = {2, 3};
+	const struct ipp_value value = {.kind = IPP_ARRAY,
+					.dtype = "<f8",
+					.shape = shape,
+					.n_dims = 2,
+					.data = data,
+					.bytes = sizeof(data)};
+
+	return ipp_return(call, &value);
+}
+
+/* Of the variable "v". */
+int sum(struct ipp_call *call)
+{
+	const struct ipp_value *v = ipp_variable(call, "v");
+	double total = 0;
+
+	if (!v || v->kind != IPP_ARRAY || strcmp(v->dtype, "<f8") != 0)
+		return ipp_fail_call(call, "there is no v");
+	for (size_t i = 0; i < v->bytes / sizeof(double); i++)
+		total += ((const double *)v->data)[i];
+	return ipp_return_real(call, total);
+}
+
+int twice_said(struct ipp_call *call)
+{
+	matrix(call);
+	return ipp_return_real(call, 2.5);
+}
+
+int complain(struct ipp_call *call)
+{
+	return ipp_fail_call(call, "I will not");
+}
+
+int silent(struct ipp_call *call)
+{
+	(void)call;
+	return 3;
+}
+
+int nothing(struct ipp_call *call)
+{
+	(void)call;
+	return 0;
+}
+
+static void release(void *state)
+{
+	free(state);
+	setenv("IPP_TEST_RELEASED", "yes", 1);
+}
+
+/* How many tasks of this call came before, on this worker. */
+int count(struct ipp_call *call)
+{
+	void **state = ipp_state(call, release);
+
+	if (!*state)
+		*state = calloc(1, sizeof(int));
+	return ipp_return_integer(call, (*(int *)*state)++);
+}
+
+/* At item 3. */
+int crash(struct ipp_call *call)
+{
+	if (ipp_item(call)->text[0] == '3')
+		raise(SIGSEGV);
+	return 0;
+}
+
+int leave(struct ipp_call *call)
+{
+	(void)call;
+	exit(9);
+}

@@ -1,0 +1,828 @@
+/* The controller as its engines and clients know it: what it does when they misbehave, die, or come
+ * back.  All of them are in this process, at its real sockets. */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include "controller/cluster.h"
+#include "controller/door.h"
+#include "controller/engine.h"
+#include "controller/setup.h"
+#include "proto/connection.h"
+#include "proto/unix_socket.h"
+#include "tests/unit/wire.h"
+
+static struct event_base *base;
+static struct setup controller;
+static struct cluster cluster;
+static struct door *door;
+static char name[CONNECTION_NAME_BYTES];
+static struct peer *peers[16]; /* all that joined */
+static size_t n_peers;
+static int ready;
+static struct ipp_error err;
+
+static void open_cluster(unsigned n_engines, int timeout_ms)
+{
+	static struct setup_rank ranks[] = {
+		{.host = (char *)"n0"}, {.host = (char *)"n1"}, {.host = (char *)"n2"}};
+	int ends[2];
+
+	assert_int_equal(pipe(ends), 0);
+	ready = ends[0];
+	connection_name(name, "7");
+	controller = (struct setup){.job = (char *)"7",
+				    .host = (char *)"head",
+				    .n_engines = n_engines,
+				    .timeout_ms = timeout_ms,
+				    .unix_fd = unix_listen(name, &err),
+				    .owner_fd = -1,
+				    .ready_fd = ends[1],
+				    .ranks = ranks,
+				    .n_ranks = n_engines == 3 ? 3 : 0};
+	base = event_base_new();
+	assert_int_equal(cluster_init(&cluster, base, &controller), 0);
+	door = door_open(&cluster, &err);
+	assert_non_null(door);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	open_cluster(0, 0);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	while (n_peers > 0)
+		peer_free(peers[--n_peers]);
+	door_close(door);
+	cluster_fini(&cluster);
+	if (cluster.ready_fd >= 0)
+		close(cluster.ready_fd);
+	event_base_free(base);
+	close(ready);
+	return 0;
+}
+
+/* ---- peers ---- */
+
+static struct peer *connected(void)
+{
+	struct peer *peer = peer_unix(base, unix_connect(name, &err));
+
+	peers[n_peers++] = peer;
+	return peer;
+}
+
+static struct peer *greeted(Ipp__Role role, int rank, const char *job)
+{
+	struct peer *peer = connected();
+	Ipp__Hello hello = IPP__HELLO__INIT;
+
+	hello.role = role;
+	hello.rank = rank;
+	hello.host = (char *)"n9";
+	hello.pid = 4242;
+	hello.job = (char *)job;
+	link_send(peer->link, FRAME_HELLO, &hello.base, NULL);
+	turn_until(base, peer->n > 0 || peer->closed);
+	return peer;
+}
+
+static struct peer *engine_joins(int rank)
+{
+	struct peer *peer = greeted(IPP__ROLE__ENGINE, rank, "7");
+
+	assert_int_equal(peer->frames[0].type, FRAME_WELCOME);
+	return peer;
+}
+
+static struct peer *client_joins(uint64_t *first_request)
+{
+	struct peer *peer = greeted(IPP__ROLE__CLIENT, -1, "7");
+	Ipp__Welcome *welcome = peer_message(peer, 0, &ipp__welcome__descriptor);
+
+	assert_int_equal(peer->frames[0].type, FRAME_WELCOME);
+	*first_request = (uint64_t)welcome->client << 32 | 1;
+	ipp__welcome__free_unpacked(welcome, NULL);
+	return peer;
+}
+
+static void leaves(struct peer *peer)
+{
+	link_free(peer->link);
+	peer->link = NULL;
+	turn_a_while(base);
+}
+
+/* The frame of that type that came last, or fail. */
+static size_t latest(const struct peer *peer, uint16_t type)
+{
+	for (size_t i = peer->n; i-- > 0;)
+		if (peer->frames[i].type == type)
+			return i;
+	fail_msg("no %s frame came", frame_name(type));
+	return 0;
+}
+
+static size_t count(const struct peer *peer, uint16_t type)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < peer->n; i++)
+		n += peer->frames[i].type == type;
+	return n;
+}
+
+static void assert_refused(struct peer *peer, const char *why)
+{
+	Ipp__Refuse *refusal;
+
+	turn_until(base, peer->closed);
+	refusal = peer_message(peer, latest(peer, FRAME_REFUSE), &ipp__refuse__descriptor);
+	if (!strstr(refusal->why, why))
+		fail_msg("'%s' lacks '%s'", refusal->why, why);
+	ipp__refuse__free_unpacked(refusal, NULL);
+}
+
+static void assert_noticed(struct peer *client, const char *text)
+{
+	Ipp__Notice *notice = peer_message(client, latest(client, FRAME_NOTICE),
+					   &ipp__notice__descriptor);
+
+	if (!strstr(notice->text, text))
+		fail_msg("'%s' lacks '%s'", notice->text, text);
+	ipp__notice__free_unpacked(notice, NULL);
+}
+
+/* ---- what clients say ---- */
+
+static void map(struct peer *client, uint64_t request, uint64_t n)
+{
+	Ipp__Call call = IPP__CALL__INIT;
+	Ipp__Tasks tasks = IPP__TASKS__INIT;
+	Ipp__End end = IPP__END__INIT;
+
+	call.request = tasks.request = end.request = request;
+	link_send(client->link, FRAME_CALL, &call.base, NULL);
+	tasks.count = end.total = n;
+	tasks.range = true;
+	tasks.step = 1;
+	link_send(client->link, FRAME_TASKS, &tasks.base, NULL);
+	link_send(client->link, FRAME_END, &end.base, NULL);
+}
+
+static void apply(struct peer *client, uint64_t request, uint32_t *ranks, size_t n)
+{
+	Ipp__Targets targets = IPP__TARGETS__INIT;
+	Ipp__Call call = IPP__CALL__INIT;
+
+	targets.ranks = ranks;
+	targets.n_ranks = n;
+	call.request = request;
+	call.targets = &targets;
+	link_send(client->link, FRAME_CALL, &call.base, NULL);
+}
+
+static void push(struct peer *client, uint64_t request, uint32_t *ranks, size_t n,
+		 const char *variable, int64_t integer)
+{
+	Ipp__Targets targets = IPP__TARGETS__INIT;
+	Ipp__Value value = IPP__VALUE__INIT;
+	Ipp__Push message = IPP__PUSH__INIT;
+
+	targets.ranks = ranks;
+	targets.n_ranks = n;
+	value.name = (char *)variable;
+	value.kind_case = IPP__VALUE__KIND_INTEGER;
+	value.integer = integer;
+	message.request = request;
+	message.targets = &targets;
+	message.value = &value;
+	link_send(client->link, FRAME_PUSH, &message.base, NULL);
+}
+
+static void cancel(struct peer *client, uint64_t request)
+{
+	Ipp__Cancel message = IPP__CANCEL__INIT;
+
+	message.request = request;
+	link_send(client->link, FRAME_CANCEL, &message.base, NULL);
+}
+
+/* ---- what engines say ---- */
+
+static void answer(struct peer *engine, uint64_t request, const uint64_t *indices, size_t n,
+		   uint64_t elapsed_us)
+{
+	Ipp__Results results = IPP__RESULTS__INIT;
+	Ipp__Result *each = calloc(n, sizeof(*each)), **pointers = calloc(n, sizeof(*pointers));
+
+	for (size_t i = 0; i < n; i++) {
+		ipp__result__init(&each[i]);
+		each[i].index = indices[i];
+		each[i].elapsed_us = elapsed_us;
+		pointers[i] = &each[i];
+	}
+	results.request = request;
+	results.n_results = n;
+	results.results = pointers;
+	link_send(engine->link, FRAME_RESULTS, &results.base, NULL);
+	free(each);
+	free(pointers);
+}
+
+static void answer_one(struct peer *engine, uint64_t request, uint64_t index, uint64_t elapsed_us)
+{
+	answer(engine, request, &index, 1, elapsed_us);
+}
+
+static void answer_push(struct peer *engine, uint64_t request)
+{
+	Ipp__Done done = IPP__DONE__INIT;
+
+	done.request = request;
+	link_send(engine->link, FRAME_DONE, &done.base, NULL);
+}
+
+/* The tasks of the nth TASKS frame, once it has come. */
+static void given(struct peer *engine, size_t nth, uint64_t *first, uint64_t *n)
+{
+	Ipp__Tasks *tasks;
+	size_t at = 0;
+
+	turn_until(base, count(engine, FRAME_TASKS) >= nth);
+	while (engine->frames[at].type != FRAME_TASKS || --nth > 0)
+		at++;
+	tasks = peer_message(engine, at, &ipp__tasks__descriptor);
+	*first = tasks->first;
+	*n = tasks->count;
+	ipp__tasks__free_unpacked(tasks, NULL);
+}
+
+static void assert_given(struct peer *engine, size_t nth, uint64_t first)
+{
+	uint64_t got, n;
+
+	given(engine, nth, &got, &n);
+	assert_int_equal(got, first);
+}
+
+/* Answer whatever `engine` is given until `n` tasks are done. */
+static void work_until(struct peer *engine, struct peer *client, uint64_t request, size_t n)
+{
+	size_t answered = 0;
+
+	for (size_t at = 0; answered < n;) {
+		turn_until(base, at < engine->n);
+		if (engine->frames[at].type == FRAME_TASKS) {
+			Ipp__Tasks *tasks = peer_message(engine, at, &ipp__tasks__descriptor);
+
+			for (uint64_t i = 0; i < tasks->count; i++)
+				answer_one(engine, request, tasks->first + i, 100000);
+			answered += tasks->count;
+			ipp__tasks__free_unpacked(tasks, NULL);
+		}
+		at++;
+	}
+	turn_until(base, client->n > 0);
+	turn_a_while(base);
+}
+
+/* How often the client was given each of `n` results. */
+static void count_results(const struct peer *client, unsigned *times, size_t n)
+{
+	memset(times, 0, n * sizeof(*times));
+	for (size_t i = 0; i < client->n; i++) {
+		Ipp__Results *results;
+
+		if (client->frames[i].type != FRAME_RESULTS)
+			continue;
+		results = peer_message(client, i, &ipp__results__descriptor);
+		for (size_t r = 0; r < results->n_results; r++) {
+			assert_in_range(results->results[r]->index, 0, n - 1);
+			times[results->results[r]->index]++;
+		}
+		ipp__results__free_unpacked(results, NULL);
+	}
+}
+
+static void assert_each_once(const struct peer *client, size_t n)
+{
+	unsigned times[64];
+
+	count_results(client, times, n);
+	for (size_t i = 0; i < n; i++)
+		if (times[i] != 1)
+			fail_msg("result %zu came %u times", i, times[i]);
+}
+
+/* The client's latest RESULTS is one task that was lost. */
+static void assert_lost(struct peer *client, uint64_t index, const char *why)
+{
+	Ipp__Results *results = peer_message(client, latest(client, FRAME_RESULTS),
+					     &ipp__results__descriptor);
+
+	assert_int_equal(results->n_results, 1);
+	assert_int_equal(results->results[0]->index, index);
+	assert_int_equal(results->results[0]->outcome, IPP__OUTCOME__LOST);
+	if (!strstr(results->results[0]->error, why))
+		fail_msg("'%s' lacks '%s'", results->results[0]->error, why);
+	ipp__results__free_unpacked(results, NULL);
+}
+
+/* ---- who comes in ---- */
+
+static void someone_of_another_job_is_refused(void **state)
+{
+	(void)state;
+	assert_refused(greeted(IPP__ROLE__CLIENT, -1, "8"), "another job");
+	assert_refused(greeted(IPP__ROLE__ENGINE, 0, "8"), "another job");
+}
+
+static void whoever_does_not_say_hello_is_refused(void **state)
+{
+	struct peer *rude = connected();
+
+	(void)state;
+	link_send(rude->link, FRAME_STOP, NULL, NULL);
+	assert_refused(rude, "HELLO");
+}
+
+static void a_process_of_another_user_is_closed_unheard(void **state)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	const socklen_t bytes = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
+					    strlen(name));
+	int status = 0;
+	pid_t pid;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	memcpy(address.sun_path + 1, name, strlen(name));
+	pid = fork();
+	if (pid == 0) {
+		const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+		const struct timeval at_once = {.tv_sec = 2}; /* strangers are given 5 s */
+		char byte;
+
+		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &at_once, sizeof(at_once));
+		if (setuid(65534) < 0 || connect(fd, (struct sockaddr *)&address, bytes) < 0)
+			_exit(1);
+		if (read(fd, &byte, 1) != 0)
+			_exit(2);
+		_exit(unix_connect(name, &err) == -EPERM &&
+				      strstr(err.text, "belongs to another user")
+			      ? 0
+			      : 3);
+	}
+	turn_until(base, waitpid(pid, &status, WNOHANG) == pid);
+	assert_int_equal(status, 0);
+}
+
+static void engines_without_a_rank_get_the_first_that_is_free(void **state)
+{
+	Ipp__Welcome *welcome;
+	struct peer *engine;
+
+	(void)state;
+	engine_joins(0);
+	engine = engine_joins(-1);
+	welcome = peer_message(engine, 0, &ipp__welcome__descriptor);
+	assert_int_equal(welcome->rank, 1);
+	assert_string_equal(welcome->host, "head");
+	ipp__welcome__free_unpacked(welcome, NULL);
+}
+
+static void clients_are_told_who_is_there(void **state)
+{
+	uint64_t request;
+	struct peer *client = client_joins(&request);
+	Ipp__Roster *roster;
+
+	(void)state;
+	engine_joins(3);
+	engine_joins(1);
+	greeted(IPP__ROLE__STANDBY, 5, "7");
+	link_send(client->link, FRAME_ROSTER, NULL, NULL);
+	turn_until(base, count(client, FRAME_ROSTER) == 1);
+	roster = peer_message(client, latest(client, FRAME_ROSTER), &ipp__roster__descriptor);
+	assert_int_equal(roster->n_engines, 2);
+	assert_int_equal(roster->engines[0]->rank, 1);
+	assert_int_equal(roster->engines[1]->rank, 3);
+	assert_string_equal(roster->engines[1]->host, "n9");
+	assert_int_equal(roster->engines[1]->pid, 4242);
+	ipp__roster__free_unpacked(roster, NULL);
+}
+
+/* ---- readiness ---- */
+
+static void read_verdict(char *text, size_t bytes)
+{
+	const ssize_t n = read(ready, text, bytes - 1);
+
+	text[n > 0 ? n : 0] = '\0';
+}
+
+static int setup_three(void **state)
+{
+	(void)state;
+	open_cluster(3, 200);
+	return 0;
+}
+
+static void readiness_is_told_when_all_engines_are_there(void **state)
+{
+	char text[1024];
+
+	(void)state;
+	engine_joins(0);
+	engine_joins(2);
+	greeted(IPP__ROLE__STANDBY, 3, "7");
+	assert_false(cluster.ready);
+	engine_joins(1);
+	assert_true(cluster.ready);
+	read_verdict(text, sizeof(text));
+	assert_string_equal(text, "ready\n");
+}
+
+static void the_deadline_names_who_is_missing_and_where(void **state)
+{
+	char text[1024];
+	struct peer *engine = engine_joins(1);
+
+	(void)state;
+	turn_until(base, cluster.ending);
+	read_verdict(text, sizeof(text));
+	assert_non_null(strstr(text, "error: 1 of 3 engines after 0.2 s; missing "
+				     "rank 0 on n0, rank 2 on n2; "));
+	turn_until(base, count(engine, FRAME_GOODBYE) == 1);
+}
+
+static void a_rank_beyond_the_last_is_refused(void **state)
+{
+	(void)state;
+	assert_refused(greeted(IPP__ROLE__ENGINE, 3, "7"), "no place");
+}
+
+/* ---- results ---- */
+
+static void a_map_ends_with_each_result_once(void **state)
+{
+	uint64_t request;
+	struct peer *client = client_joins(&request), *engine = engine_joins(0);
+
+	(void)state;
+	map(client, request, 20);
+	work_until(engine, client, request, 20);
+	assert_each_once(client, 20);
+	assert_int_equal(count(engine, FRAME_CALL), 1);
+	assert_int_equal(count(engine, FRAME_CLOSE), 1);
+}
+
+/* Engine 0 has finished task 0 and has at least the tasks 1 to 4. */
+static void begin_map(struct peer *client, struct peer *engine, uint64_t request)
+{
+	uint64_t first, n;
+
+	map(client, request, 20);
+	assert_given(engine, 1, 0);
+	answer_one(engine, request, 0, 10);
+	given(engine, 2, &first, &n);
+	assert_int_equal(first, 1);
+	assert_true(n >= 4);
+}
+
+static void a_result_out_of_turn_costs_the_engine_and_no_result(void **state)
+{
+	uint64_t request;
+	struct peer *client = client_joins(&request), *liar = engine_joins(0), *engine;
+
+	(void)state;
+	begin_map(client, liar, request);
+	answer(liar, request, (uint64_t[]){1, 3}, 2, 10);
+	turn_until(base, liar->closed);
+	assert_noticed(client, "engine 0 on n9 was lost: a result came that was not its turn");
+	engine = engine_joins(1);
+	work_until(engine, client, request, 19);
+	assert_each_once(client, 20);
+}
+
+static void the_tasks_of_a_lost_engine_go_to_the_next_in_order(void **state)
+{
+	uint64_t request, first, n, next = 2;
+	size_t frames = 0;
+	struct peer *client = client_joins(&request), *engine = engine_joins(0);
+
+	(void)state;
+	begin_map(client, engine, request);
+	answer_one(engine, request, 1, 10);
+	turn_a_while(base);
+	leaves(engine);
+	assert_noticed(client, "engine 0 on n9 was lost: its process ended");
+	engine = engine_joins(1);
+	while (next < 20) {
+		given(engine, ++frames, &first, &n);
+		assert_int_equal(first, next);
+		for (uint64_t i = 0; i < n; i++)
+			answer_one(engine, request, first + i, 100000);
+		next += n;
+	}
+	turn_a_while(base);
+	assert_each_once(client, 20);
+}
+
+static void a_task_that_loses_four_engines_is_given_up_with_its_cause(void **state)
+{
+	uint64_t request;
+	struct peer *client = client_joins(&request), *engine;
+
+	(void)state;
+	map(client, request, 2);
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(count(client, FRAME_RESULTS), 0);
+		engine = engine_joins(0);
+		assert_given(engine, 1, 0);
+		leaves(engine);
+	}
+	turn_until(base, count(client, FRAME_RESULTS) == 1);
+	assert_lost(client, 0, "engine 0 on n9 was lost: its process ended");
+	engine = engine_joins(0);
+	assert_given(engine, 1, 1); /* the rest goes on */
+	answer_one(engine, request, 1, 10);
+	turn_until(base, count(client, FRAME_RESULTS) == 2);
+}
+
+static void a_task_of_a_direct_view_is_lost_with_its_engine(void **state)
+{
+	uint64_t request;
+	struct peer *client = client_joins(&request), *engine = engine_joins(0);
+
+	(void)state;
+	engine_joins(1);
+	apply(client, request, (uint32_t[]){1, 0}, 2);
+	assert_given(engine, 1, 1); /* its place among the targets */
+	leaves(engine);
+	assert_lost(client, 1, "engine 0 on n9 was lost");
+}
+
+static void a_target_that_is_not_there_is_told_at_once(void **state)
+{
+	uint64_t request;
+	struct peer *client = client_joins(&request);
+
+	(void)state;
+	apply(client, request, (uint32_t[]){9}, 1);
+	turn_until(base, count(client, FRAME_RESULTS) == 1);
+	assert_lost(client, 0, "there is no such engine");
+}
+
+static void late_results_of_a_cancelled_map_are_ignored(void **state)
+{
+	uint64_t request;
+	size_t frames;
+	struct peer *client = client_joins(&request), *engine = engine_joins(0);
+
+	(void)state;
+	begin_map(client, engine, request);
+	cancel(client, request);
+	turn_until(base, count(engine, FRAME_CANCEL) == 1);
+	answer_one(engine, request, 1, 10);
+	frames = count(engine, FRAME_TASKS);
+	map(client, request + 1, 1);
+	assert_given(engine, frames + 1, 0);
+	answer_one(engine, request + 1, 0, 10);
+	turn_until(base, count(client, FRAME_RESULTS) == 2); /* task 0 of each */
+	assert_false(engine->closed);
+}
+
+static void a_client_that_goes_takes_its_map_along(void **state)
+{
+	uint64_t request;
+	struct peer *client = client_joins(&request), *engine = engine_joins(0);
+
+	(void)state;
+	begin_map(client, engine, request);
+	leaves(client);
+	turn_until(base, count(engine, FRAME_CANCEL) == 1);
+	assert_null(cluster.requests);
+}
+
+static void clients_take_turns(void **state)
+{
+	uint64_t mine, theirs;
+	struct peer *one = client_joins(&mine), *other = client_joins(&theirs);
+	struct peer *engine;
+	size_t n[2] = {0, 0};
+
+	(void)state;
+	map(one, mine, 10);
+	map(other, theirs, 10);
+	turn_a_while(base);
+	engine = engine_joins(0);
+	for (size_t at = 0; n[0] + n[1] < 10; at++) {
+		Ipp__Tasks *tasks;
+
+		turn_until(base, at < engine->n);
+		if (engine->frames[at].type != FRAME_TASKS)
+			continue;
+		tasks = peer_message(engine, at, &ipp__tasks__descriptor);
+		n[tasks->request == mine] += tasks->count;
+		answer_one(engine, tasks->request, tasks->first, 1000000);
+		ipp__tasks__free_unpacked(tasks, NULL);
+	}
+	assert_int_equal(n[0], 5);
+	assert_int_equal(n[1], 5);
+}
+
+/* ---- variables ---- */
+
+static Ipp__Done *done_of(struct peer *client, size_t nth)
+{
+	turn_until(base, count(client, FRAME_DONE) == nth);
+	return peer_message(client, latest(client, FRAME_DONE), &ipp__done__descriptor);
+}
+
+static void a_push_names_each_target_that_could_not(void **state)
+{
+	uint64_t request;
+	struct peer *client = client_joins(&request), *engine = engine_joins(0);
+	struct peer *dying = engine_joins(1);
+	Ipp__Done *done;
+
+	(void)state;
+	push(client, request, (uint32_t[]){0, 1, 7}, 3, "x", 1);
+	turn_until(base, count(engine, FRAME_PUSH) == 1 && count(dying, FRAME_PUSH) == 1);
+	answer_push(engine, request);
+	turn_a_while(base);
+	assert_int_equal(count(client, FRAME_DONE), 0);
+	leaves(dying);
+	done = done_of(client, 1);
+	assert_int_equal(done->request, request);
+	assert_int_equal(done->n_failures, 2);
+	assert_int_equal(done->failures[0]->rank, 7);
+	assert_string_equal(done->failures[0]->text, "there is no such engine");
+	assert_int_equal(done->failures[1]->rank, 1);
+	assert_non_null(strstr(done->failures[1]->text, "engine 1 on n9 was lost"));
+	ipp__done__free_unpacked(done, NULL);
+}
+
+static void an_engine_that_comes_back_gets_its_variables_and_lives(void **state)
+{
+	uint64_t request;
+	struct peer *client = client_joins(&request), *engine = engine_joins(0);
+	int64_t sum = 0;
+
+	(void)state;
+	for (uint64_t i = 0; i < 3; i++) {
+		push(client, request + i, (uint32_t[]){0}, 1, i == 1 ? "y" : "x", 1 << i);
+		turn_until(base, count(engine, FRAME_PUSH) == i + 1);
+		answer_push(engine, request + i);
+	}
+	ipp__done__free_unpacked(done_of(client, 3), NULL);
+	leaves(engine);
+	engine = engine_joins(0);
+	turn_until(base, count(engine, FRAME_PUSH) == 2);
+	turn_a_while(base);
+	for (size_t i = 0; i < engine->n; i++) {
+		Ipp__Push *again;
+
+		if (engine->frames[i].type != FRAME_PUSH)
+			continue;
+		again = peer_message(engine, i, &ipp__push__descriptor);
+		sum += again->value->integer;
+		answer_push(engine, again->request); /* as engines do */
+		ipp__push__free_unpacked(again, NULL);
+	}
+	assert_int_equal(sum, 2 + 4); /* the later x */
+	turn_a_while(base);
+	assert_false(engine->closed);
+	assert_int_equal(count(client, FRAME_DONE), 3);
+	push(client, request + 3, (uint32_t[]){0}, 1, "z", 1);
+	turn_until(base, count(engine, FRAME_PUSH) == 3);
+	answer_push(engine, request + 3);
+	ipp__done__free_unpacked(done_of(client, 4), NULL);
+}
+
+/* ---- misbehaviour ---- */
+
+static void a_client_that_sends_what_clients_do_not_is_refused(void **state)
+{
+	uint64_t request;
+	struct peer *client = client_joins(&request);
+	Ipp__Results results = IPP__RESULTS__INIT;
+
+	(void)state;
+	link_send(client->link, FRAME_RESULTS, &results.base, NULL);
+	assert_refused(client, "a RESULTS frame, which clients do not");
+}
+
+static void a_request_number_of_another_client_is_refused(void **state)
+{
+	uint64_t mine, theirs;
+	struct peer *client = client_joins(&mine);
+
+	(void)state;
+	client_joins(&theirs);
+	map(client, theirs, 1);
+	assert_refused(client, "not its to make");
+}
+
+static void tasks_out_of_turn_are_refused(void **state)
+{
+	uint64_t request;
+	struct peer *client = client_joins(&request);
+
+	(void)state;
+	map(client, request, 5);
+	map(client, request, 5);
+	assert_refused(client, "");
+	client = client_joins(&request);
+	map(client, request, 0);
+	assert_refused(client, "TASKS");
+}
+
+static void a_refusal_does_not_disturb_others(void **state)
+{
+	uint64_t request, rude_request;
+	struct peer *client = client_joins(&request), *engine = engine_joins(0);
+	struct peer *rude = client_joins(&rude_request);
+
+	(void)state;
+	map(rude, rude_request, 5);
+	assert_given(engine, 1, 0);
+	link_send(rude->link, FRAME_WELCOME, NULL, NULL);
+	assert_refused(rude, "WELCOME");
+	turn_until(base, count(engine, FRAME_CANCEL) == 1);
+	map(client, request, 1);
+	assert_given(engine, 2, 0);
+}
+
+static void an_engine_that_sends_what_engines_do_not_is_dropped(void **state)
+{
+	uint64_t request;
+	struct peer *client = client_joins(&request), *engine = engine_joins(0);
+
+	(void)state;
+	link_send(engine->link, FRAME_STOP, NULL, NULL);
+	turn_until(base, engine->closed);
+	turn_a_while(base);
+	assert_noticed(client, "it sent a STOP frame, which engines do not");
+}
+
+/* ---- the end ---- */
+
+static void when_it_is_stopped_everyone_is_told(void **state)
+{
+	uint64_t request;
+	struct peer *client = client_joins(&request), *engine = engine_joins(0);
+	struct peer *standby = greeted(IPP__ROLE__STANDBY, 1, "7");
+
+	(void)state;
+	link_send(client->link, FRAME_STOP, NULL, NULL);
+	turn_until(base, count(client, FRAME_GOODBYE) && count(engine, FRAME_GOODBYE) &&
+				 count(standby, FRAME_GOODBYE));
+	assert_true(cluster.ending);
+}
+
+#define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define TEST_OF_THREE(test) cmocka_unit_test_setup_teardown(test, setup_three, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(someone_of_another_job_is_refused),
+		TEST(whoever_does_not_say_hello_is_refused),
+		TEST(a_process_of_another_user_is_closed_unheard),
+		TEST(engines_without_a_rank_get_the_first_that_is_free),
+		TEST(clients_are_told_who_is_there),
+		TEST_OF_THREE(readiness_is_told_when_all_engines_are_there),
+		TEST_OF_THREE(the_deadline_names_who_is_missing_and_where),
+		TEST_OF_THREE(a_rank_beyond_the_last_is_refused),
+		TEST(a_map_ends_with_each_result_once),
+		TEST(a_result_out_of_turn_costs_the_engine_and_no_result),
+		TEST(the_tasks_of_a_lost_engine_go_to_the_next_in_order),
+		TEST(a_task_that_loses_four_engines_is_given_up_with_its_cause),
+		TEST(a_task_of_a_direct_view_is_lost_with_its_engine),
+		TEST(a_target_that_is_not_there_is_told_at_once),
+		TEST(late_results_of_a_cancelled_map_are_ignored),
+		TEST(a_client_that_goes_takes_its_map_along),
+		TEST(clients_take_turns),
+		TEST(a_push_names_each_target_that_could_not),
+		TEST(an_engine_that_comes_back_gets_its_variables_and_lives),
+		TEST(a_client_that_sends_what_clients_do_not_is_refused),
+		TEST(a_request_number_of_another_client_is_refused),
+		TEST(tasks_out_of_turn_are_refused),
+		TEST(a_refusal_does_not_disturb_others),
+		TEST(an_engine_that_sends_what_engines_do_not_is_dropped),
+		TEST(when_it_is_stopped_everyone_is_told),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

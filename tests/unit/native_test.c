@@ -1,0 +1,285 @@
+/* The native runtime: functions of tests/modules/, loaded and called as a worker does. */
+#include <errno.h>
+#include <event2/buffer.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/runtime.h"
+#include "engine/variables.h"
+#include "proto/error.h"
+
+/* Last: its fail() is a macro. */
+#include <cmocka.h>
+
+static Ipp__Call call;
+static struct variables *arguments, *variables;
+static struct outcome outcome;
+static struct task task;
+static void *opened;
+static struct ipp_error err;
+
+static int setup(void **state)
+{
+	(void)state;
+	ipp__call__init(&call);
+	arguments = variables_new();
+	variables = variables_new();
+	outcome = (struct outcome){.out = evbuffer_new(), .err = evbuffer_new()};
+	task = (struct task){.index = 41, .variables = variables};
+	opened = NULL;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	if (opened)
+		native_runtime.close(opened);
+	outcome_reset(&outcome);
+	evbuffer_free(outcome.out);
+	evbuffer_free(outcome.err);
+	variables_free(arguments);
+	variables_free(variables);
+	return 0;
+}
+
+static void set_text(struct variables *into, const char *name, const char *text)
+{
+	Ipp__Value value = IPP__VALUE__INIT;
+	size_t offset = 0;
+
+	value.name = (char *)name;
+	value.kind_case = IPP__VALUE__KIND_TEXT;
+	value.text = (char *)text;
+	assert_int_equal(variables_set(into, &value, NULL, &offset), 0);
+}
+
+static int open_function(const char *function)
+{
+	call.function = (char *)function;
+	return native_runtime.open(&opened, &call, arguments, &err);
+}
+
+static void run(const char *function)
+{
+	if (!opened && open_function(function) < 0)
+		fail_msg("%s", err.text);
+	outcome_reset(&outcome);
+	native_runtime.run(opened, &task, &outcome);
+}
+
+static void assert_error(int code, const char *error)
+{
+	assert_int_equal(outcome.kind, IPP__OUTCOME__ERROR);
+	assert_int_equal(outcome.code, code);
+	assert_string_equal(outcome.error, error);
+}
+
+static void assert_not_opened(const char *function, int code, const char *why)
+{
+	assert_int_equal(open_function(function), code);
+	assert_null(opened);
+	if (!strstr(err.text, why))
+		fail_msg("'%s' lacks '%s'", err.text, why);
+}
+
+static void a_function_sees_its_item_and_returns_a_number(void **state)
+{
+	(void)state;
+	task.item = (struct ipp_value){.kind = IPP_INTEGER, .integer = 12};
+	run("sample.so:square");
+	assert_int_equal(outcome.kind, IPP__OUTCOME__OK);
+	assert_int_equal(outcome.value.kind, IPP_INTEGER);
+	assert_int_equal(outcome.value.integer, 144);
+}
+
+static void a_function_sees_its_place_in_the_map(void **state)
+{
+	(void)state;
+	run("sample.so:place");
+	assert_int_equal(outcome.value.integer, 41);
+}
+
+static void a_function_sees_its_arguments(void **state)
+{
+	(void)state;
+	set_text(arguments, "text", "hello ");
+	task.item = (struct ipp_value){.kind = IPP_TEXT, .text = "world", .bytes = 5};
+	run("sample.so:say");
+	assert_int_equal(outcome.value.bytes, 11);
+	assert_memory_equal(outcome.bytes->data, "hello world", 11);
+}
+
+static void an_argument_is_no_variable(void **state)
+{
+	(void)state;
+	set_text(variables, "text", "hello");
+	run("sample.so:say");
+	assert_error(1, "it was given no text");
+}
+
+static void a_function_sees_the_engines_variables_as_they_are_now(void **state)
+{
+	const double data[4] = {1, 2, 3, 4};
+	uint64_t shape[] = {3};
+	struct blob *payload = blob_copy(data, sizeof(data));
+	Ipp__Array array = IPP__ARRAY__INIT;
+	Ipp__Value value = IPP__VALUE__INIT;
+	size_t offset = sizeof(double);
+
+	(void)state;
+	run("sample.so:sum");
+	assert_error(1, "there is no v");
+	array.dtype = (char *)"<f8";
+	array.shape = shape;
+	array.n_shape = 1;
+	array.bytes = 3 * sizeof(double);
+	value.name = (char *)"v";
+	value.kind_case = IPP__VALUE__KIND_ARRAY;
+	value.array = &array;
+	assert_int_equal(variables_set(variables, &value, payload, &offset), 0);
+	assert_int_equal(offset, sizeof(data));
+	blob_unref(payload);
+	run("sample.so:sum");
+	assert_true(outcome.value.kind == IPP_REAL && outcome.value.real == 9);
+}
+
+static void an_array_that_passes_its_payload_is_no_variable(void **state)
+{
+	struct blob *payload = blob_copy("12345678", 8);
+	Ipp__Array array = IPP__ARRAY__INIT;
+	Ipp__Value value = IPP__VALUE__INIT;
+	size_t offset = 1;
+
+	(void)state;
+	array.bytes = 8;
+	value.name = (char *)"v";
+	value.kind_case = IPP__VALUE__KIND_ARRAY;
+	value.array = &array;
+	assert_int_equal(variables_set(variables, &value, payload, &offset), -EPROTO);
+	assert_null(variables_get(variables, "v"));
+	blob_unref(payload);
+}
+
+static void an_array_comes_back_with_its_shape(void **state)
+{
+	(void)state;
+	run("sample.so:matrix");
+	assert_int_equal(outcome.value.kind, IPP_ARRAY);
+	assert_string_equal(outcome.dtype, "<f8");
+	assert_int_equal(outcome.value.n_dims, 2);
+	assert_int_equal(outcome.shape[0], 2);
+	assert_int_equal(outcome.shape[1], 3);
+	assert_true(((const double *)outcome.bytes->data)[5] == 6);
+}
+
+static void the_later_of_two_results_counts(void **state)
+{
+	(void)state;
+	run("sample.so:twice_said");
+	assert_true(outcome.value.kind == IPP_REAL && outcome.value.real == 2.5);
+	assert_null(outcome.bytes);
+}
+
+static void a_function_that_returns_nothing_is_well(void **state)
+{
+	(void)state;
+	run("sample.so:nothing");
+	assert_int_equal(outcome.kind, IPP__OUTCOME__OK);
+	assert_int_equal(outcome.value.kind, IPP_NONE);
+}
+
+static void a_failure_is_told_in_the_functions_own_words(void **state)
+{
+	(void)state;
+	run("sample.so:complain");
+	assert_error(1, "I will not");
+}
+
+static void a_failure_without_words_is_told_by_its_number(void **state)
+{
+	(void)state;
+	run("sample.so:silent");
+	assert_error(3, "it returned 3 without saying why");
+}
+
+static void state_lasts_for_the_call_and_is_released_with_it(void **state)
+{
+	(void)state;
+	unsetenv("IPP_TEST_RELEASED");
+	for (int i = 0; i < 3; i++) {
+		run("sample.so:count");
+		assert_int_equal(outcome.value.integer, i);
+	}
+	assert_null(getenv("IPP_TEST_RELEASED"));
+	native_runtime.close(opened);
+	opened = NULL;
+	assert_non_null(getenv("IPP_TEST_RELEASED"));
+	run("sample.so:count");
+	assert_int_equal(outcome.value.integer, 0);
+}
+
+static void a_module_that_is_not_there_is_named(void **state)
+{
+	(void)state;
+	assert_not_opened("none.so:square", -ENOENT, "modules/none.so: cannot open");
+	assert_not_opened("/none/none.so:square", -ENOENT, "cannot load the module /none/none.so");
+}
+
+static void a_function_that_is_not_there_is_named(void **state)
+{
+	(void)state;
+	assert_not_opened("sample.so:cube", -ENOENT, "has no function 'cube'");
+}
+
+static void a_module_of_another_version_is_refused_and_both_are_named(void **state)
+{
+	(void)state;
+	assert_not_opened("other_version.so:square", -EINVAL,
+			  "built for version 2 of ipp/module.h, this is version 1");
+}
+
+static void a_shared_object_that_is_no_module_is_refused(void **state)
+{
+	(void)state;
+	assert_not_opened("no_module.so:square", -EINVAL, "lacks IPP_MODULE");
+}
+
+static void a_name_without_a_module_is_refused(void **state)
+{
+	(void)state;
+	assert_not_opened("square", -EINVAL, "write MODULE.so:NAME");
+	assert_not_opened(":square", -EINVAL, "write MODULE.so:NAME");
+	assert_not_opened("sample.so:", -EINVAL, "write MODULE.so:NAME");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_function_sees_its_item_and_returns_a_number),
+		TEST(a_function_sees_its_place_in_the_map),
+		TEST(a_function_sees_its_arguments),
+		TEST(an_argument_is_no_variable),
+		TEST(a_function_sees_the_engines_variables_as_they_are_now),
+		TEST(an_array_that_passes_its_payload_is_no_variable),
+		TEST(an_array_comes_back_with_its_shape),
+		TEST(the_later_of_two_results_counts),
+		TEST(a_function_that_returns_nothing_is_well),
+		TEST(a_failure_is_told_in_the_functions_own_words),
+		TEST(a_failure_without_words_is_told_by_its_number),
+		TEST(state_lasts_for_the_call_and_is_released_with_it),
+		TEST(a_module_that_is_not_there_is_named),
+		TEST(a_function_that_is_not_there_is_named),
+		TEST(a_module_of_another_version_is_refused_and_both_are_named),
+		TEST(a_shared_object_that_is_no_module_is_refused),
+		TEST(a_name_without_a_module_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

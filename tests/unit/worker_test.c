@@ -1,0 +1,247 @@
+/* engine/worker.h: a worker as its engine sees it, in a child process of this one. */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "engine/progress.h"
+#include "engine/worker.h"
+#include "tests/unit/wire.h"
+
+static struct event_base *base;
+static struct peer *worker;
+static struct progress *progress;
+static pid_t pid;
+
+static int setup(void **state)
+{
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends),
+			 0);
+	progress = mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			-1, 0);
+	assert_true(progress != MAP_FAILED);
+	pid = fork();
+	if (pid == 0) {
+		base = event_base_new();
+		close(ends[0]);
+		worker_run(base, ends[1], progress, 3);
+		event_base_free(base);
+		_exit(0);
+	}
+	close(ends[1]);
+	base = event_base_new();
+	worker = peer_unix(base, ends[0]);
+	/* The first thing it says is that it is up. */
+	while (worker->n == 0)
+		event_base_loop(base, EVLOOP_ONCE);
+	assert_int_equal(worker->frames[0].type, FRAME_READY);
+	peer_forget(worker);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	int status;
+
+	(void)state;
+	peer_free(worker);
+	event_base_free(base);
+	waitpid(pid, &status, 0); /* it ends when its link does */
+	munmap(progress, sizeof(*progress));
+	assert_int_equal(status, 0);
+	return 0;
+}
+
+static void call(uint64_t request, const char *runtime, const char *function, char **argv)
+{
+	Ipp__Call message = IPP__CALL__INIT;
+
+	message.request = request;
+	message.runtime = (char *)runtime;
+	message.function = (char *)function;
+	message.argv = argv;
+	while (argv && argv[message.n_argv])
+		message.n_argv++;
+	link_send(worker->link, FRAME_CALL, &message.base, NULL);
+}
+
+static void give(uint64_t request, uint64_t first, uint64_t n)
+{
+	Ipp__Tasks tasks = IPP__TASKS__INIT;
+
+	tasks.request = request;
+	tasks.first = first;
+	tasks.count = n;
+	tasks.range = true;
+	tasks.start = (int64_t)first;
+	tasks.step = 1;
+	link_send(worker->link, FRAME_TASKS, &tasks.base, NULL);
+}
+
+/* Results in all frames. */
+static size_t n_results(void)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < worker->n; i++) {
+		Ipp__Results *results = peer_message(worker, i, &ipp__results__descriptor);
+
+		n += results->n_results;
+		ipp__results__free_unpacked(results, NULL);
+	}
+	return n;
+}
+
+static Ipp__Results *first_frame(void)
+{
+	turn_until(base, worker->n > 0);
+	return peer_message(worker, 0, &ipp__results__descriptor);
+}
+
+static void short_tasks_share_frames_of_results_in_order(void **state)
+{
+	uint64_t next = 5;
+
+	(void)state;
+	call(9, "native", "sample.so:square", NULL);
+	give(9, 5, 2000);
+	turn_until(base, n_results() == 2000);
+	assert_true(worker->n < 500);
+	for (size_t i = 0; i < worker->n; i++) {
+		Ipp__Results *results = peer_message(worker, i, &ipp__results__descriptor);
+
+		assert_int_equal(results->request, 9);
+		for (size_t r = 0; r < results->n_results; r++, next++) {
+			const Ipp__Result *result = results->results[r];
+
+			assert_int_equal(result->index, next);
+			assert_int_equal(result->engine, 3);
+			assert_int_equal(result->value->integer, next * next);
+		}
+		ipp__results__free_unpacked(results, NULL);
+	}
+}
+
+static void what_a_command_wrote_is_the_payload(void **state)
+{
+	char *argv[] = {(char *)"sh", (char *)"-c", (char *)"echo out{}; echo e >&2", NULL};
+	Ipp__Results *results;
+
+	(void)state;
+	call(1, "command", "", argv);
+	give(1, 7, 1);
+	results = first_frame();
+	assert_int_equal(results->results[0]->stdout_bytes, 5);
+	assert_int_equal(results->results[0]->stderr_bytes, 2);
+	assert_memory_equal(worker->frames[0].payload->data, "out7\ne\n", 7);
+	assert_true(results->results[0]->elapsed_us > 0);
+	ipp__results__free_unpacked(results, NULL);
+}
+
+static void its_page_says_which_task_runs(void **state)
+{
+	char fifo[] = "/tmp/worker_test.XXXXXX";
+	char *argv[] = {(char *)"sh", (char *)"-c", (char *)"cat $0 # {}", fifo, NULL};
+	int fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(fifo));
+	assert_int_equal(rmdir(fifo), 0);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	call(1, "command", "", argv);
+	give(1, 40, 2);
+	for (int task = 40; task < 42; task++) {
+		turn_until(base, progress->running && progress->index == (uint64_t)task);
+		assert_int_equal(progress->request, 1);
+		assert_true(progress->started_us > 0);
+		turn_until(base, (fd = open(fifo, O_WRONLY | O_NONBLOCK)) >= 0);
+		close(fd);
+	}
+	turn_until(base, n_results() == 2);
+	assert_int_equal(progress->running, 0);
+	unlink(fifo);
+}
+
+static void every_task_of_a_call_that_cannot_be_opened_says_why(void **state)
+{
+	Ipp__Results *results;
+
+	(void)state;
+	call(1, "python", "f", NULL);
+	give(1, 0, 2);
+	results = first_frame();
+	assert_int_equal(results->n_results, 2);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(results->results[i]->outcome, IPP__OUTCOME__ERROR);
+		assert_string_equal(results->results[i]->error,
+				    "this engine has no runtime 'python'");
+	}
+	ipp__results__free_unpacked(results, NULL);
+}
+
+static void a_pushed_array_is_what_functions_see(void **state)
+{
+	const double data[3] = {1, 2, 4};
+	struct blob *payload = blob_copy(data, sizeof(data));
+	uint64_t shape[] = {3};
+	Ipp__Array array = IPP__ARRAY__INIT;
+	Ipp__Value value = IPP__VALUE__INIT;
+	Ipp__Push push = IPP__PUSH__INIT;
+	Ipp__Results *results;
+
+	(void)state;
+	array.dtype = (char *)"<f8";
+	array.shape = shape;
+	array.n_shape = 1;
+	array.bytes = sizeof(data);
+	value.name = (char *)"v";
+	value.kind_case = IPP__VALUE__KIND_ARRAY;
+	value.array = &array;
+	push.value = &value;
+	link_send(worker->link, FRAME_PUSH, &push.base, payload);
+	blob_unref(payload);
+	call(1, "native", "sample.so:sum", NULL);
+	give(1, 0, 1);
+	results = first_frame();
+	assert_true(results->results[0]->value->real == 7);
+	ipp__results__free_unpacked(results, NULL);
+}
+
+static void a_call_that_is_closed_begins_anew(void **state)
+{
+	Ipp__Close closed = IPP__CLOSE__INIT;
+	Ipp__Results *results;
+
+	(void)state;
+	call(1, "native", "sample.so:count", NULL);
+	give(1, 0, 3);
+	turn_until(base, n_results() == 3);
+	closed.request = 1;
+	link_send(worker->link, FRAME_CLOSE, &closed.base, NULL);
+	peer_forget(worker);
+	call(1, "native", "sample.so:count", NULL);
+	give(1, 0, 1);
+	results = first_frame();
+	assert_int_equal(results->results[0]->value->integer, 0);
+	ipp__results__free_unpacked(results, NULL);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(short_tasks_share_frames_of_results_in_order),
+		TEST(what_a_command_wrote_is_the_payload),
+		TEST(its_page_says_which_task_runs),
+		TEST(every_task_of_a_call_that_cannot_be_opened_says_why),
+		TEST(a_pushed_array_is_what_functions_see),
+		TEST(a_call_that_is_closed_begins_anew),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
