@@ -31,6 +31,20 @@ static void tell_starter(struct cluster *cluster, const char *prefix, const char
 	cluster->ready_fd = -1;
 }
 
+/* Ranks that must register: engines, then standbys. */
+static uint32_t n_expected(const struct setup *setup)
+{
+	return (uint32_t)(setup->n_ranks > setup->n_engines ? setup->n_ranks : setup->n_engines);
+}
+
+static bool has_come(const struct cluster *cluster, uint32_t rank)
+{
+	for (size_t i = 0; i < cluster->n_standbys; i++)
+		if (cluster->standbys[i].rank == (int32_t)rank)
+			return true;
+	return engine_find(cluster, rank) != NULL;
+}
+
 /* "rank 2 on n2, rank 3 on n2 and 4 more". */
 static void name_missing(const struct cluster *cluster, char *text, size_t bytes)
 {
@@ -40,8 +54,8 @@ static void name_missing(const struct cluster *cluster, char *text, size_t bytes
 	int at = 0;
 
 	text[0] = '\0';
-	for (uint32_t rank = 0; rank < setup->n_engines; rank++) {
-		if (engine_find(cluster, rank))
+	for (uint32_t rank = 0; rank < n_expected(setup); rank++) {
+		if (has_come(cluster, rank))
 			continue;
 		if (++missing > named_max)
 			continue;
@@ -57,16 +71,18 @@ static void name_missing(const struct cluster *cluster, char *text, size_t bytes
 static void deadline_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct cluster *cluster = arg;
+	const uint32_t expected = n_expected(cluster->setup);
 	char missing[700], text[1024];
 
 	(void)fd;
 	(void)what;
 	name_missing(cluster, missing, sizeof(missing));
 	snprintf(text, sizeof(text),
-		 "%zu of %u engines after %.3g s; missing %s; give them longer "
+		 "%zu of %u %s after %.3g s; missing %s; give them longer "
 		 "with --ipp-timeout, or see what their nodes say",
-		 cluster->n_live, cluster->setup->n_engines, cluster->setup->timeout_ms / 1000.0,
-		 missing);
+		 cluster->n_live + cluster->n_standbys, expected,
+		 expected > cluster->setup->n_engines ? "tasks" : "engines",
+		 cluster->setup->timeout_ms / 1000.0, missing);
 	tell_starter(cluster, "error: ", text);
 	cluster_end(cluster, "not all engines came in time");
 }
@@ -94,7 +110,7 @@ void cluster_count(struct cluster *cluster)
 	if (cluster->ready && !cluster->setup->by_hand)
 		watch_desertion(cluster);
 	if (cluster->ready || cluster->setup->n_engines == 0 ||
-	    cluster->n_live < cluster->setup->n_engines)
+	    cluster->n_live + cluster->n_standbys < n_expected(cluster->setup))
 		return;
 	cluster->ready = true;
 	event_del(cluster->deadline);
@@ -124,7 +140,7 @@ static void standby_closed(void *owner, struct link *link, const struct ipp_erro
 
 	(void)why;
 	for (size_t i = 0; i < cluster->n_standbys; i++)
-		if (cluster->standbys[i] == link)
+		if (cluster->standbys[i].link == link)
 			cluster->standbys[i] = cluster->standbys[--cluster->n_standbys];
 	link_free(link);
 }
@@ -140,10 +156,10 @@ static const struct link_events standby_events = {
 	.on_close = standby_closed,
 };
 
-static void standby_admit(struct cluster *cluster, struct link *link)
+static void standby_admit(struct cluster *cluster, struct link *link, int32_t rank)
 {
-	struct link **room = realloc(cluster->standbys,
-				     (cluster->n_standbys + 1) * sizeof(struct link *));
+	struct standby *room = realloc(cluster->standbys,
+				       (cluster->n_standbys + 1) * sizeof(*room));
 	Ipp__Welcome welcome = IPP__WELCOME__INIT;
 
 	if (!room) {
@@ -151,19 +167,34 @@ static void standby_admit(struct cluster *cluster, struct link *link)
 		return;
 	}
 	cluster->standbys = room;
-	cluster->standbys[cluster->n_standbys++] = link;
+	cluster->standbys[cluster->n_standbys++] = (struct standby){link, rank};
 	link_own(link, &standby_events, cluster);
+	welcome.rank = rank;
 	link_send(link, FRAME_WELCOME, &welcome.base, NULL);
+	cluster_count(cluster);
+}
+
+static void say_goodbye(struct link *link, void *why)
+{
+	Ipp__Goodbye goodbye = IPP__GOODBYE__INIT;
+
+	goodbye.why = why;
+	link_send(link, FRAME_GOODBYE, &goodbye.base, NULL);
+	link_flush(link);
 }
 
 void cluster_admit(struct cluster *cluster, struct link *link, const Ipp__Hello *hello)
 {
-	if (hello->role == IPP__ROLE__ENGINE)
+	if (cluster->ending) {
+		say_goodbye(link, (void *)"the cluster is ending");
+		link_finish(link);
+	} else if (hello->role == IPP__ROLE__ENGINE) {
 		engine_admit(cluster, link, hello);
-	else if (hello->role == IPP__ROLE__STANDBY)
-		standby_admit(cluster, link);
-	else
+	} else if (hello->role == IPP__ROLE__STANDBY) {
+		standby_admit(cluster, link, hello->rank);
+	} else {
 		client_admit(cluster, link);
+	}
 }
 
 void cluster_notice(struct cluster *cluster, const char *fmt, ...)
@@ -205,18 +236,9 @@ static void each_link(struct cluster *cluster, link_visit_fn *visit, void *arg)
 		if (engine_find(cluster, (uint32_t)rank))
 			visit(cluster->engines[rank]->link, arg);
 	for (size_t i = 0; i < cluster->n_standbys; i++)
-		visit(cluster->standbys[i], arg);
+		visit(cluster->standbys[i].link, arg);
 	for (struct client *client = cluster->clients; client; client = client->next)
 		visit(client->link, arg);
-}
-
-static void say_goodbye(struct link *link, void *why)
-{
-	Ipp__Goodbye goodbye = IPP__GOODBYE__INIT;
-
-	goodbye.why = why;
-	link_send(link, FRAME_GOODBYE, &goodbye.base, NULL);
-	link_flush(link);
 }
 
 static void add_backlog(struct link *link, void *total)
@@ -276,7 +298,7 @@ void cluster_fini(struct cluster *cluster)
 	for (size_t rank = 0; rank < cluster->n_ranks; rank++)
 		engine_free(cluster->engines[rank]);
 	for (size_t i = 0; i < cluster->n_standbys; i++)
-		link_free(cluster->standbys[i]);
+		link_free(cluster->standbys[i].link);
 	free(cluster->engines);
 	free(cluster->standbys);
 	if (cluster->schedule)

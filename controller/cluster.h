@@ -17,6 +17,12 @@ struct event_base;
 struct request;
 struct setup;
 
+/* A rank that only waits for the end. */
+struct standby {
+	struct link *link;
+	int32_t rank;
+};
+
 struct cluster {
 	struct event_base *base;
 	const struct setup *setup;
@@ -24,7 +30,7 @@ struct cluster {
 	size_t n_ranks;		 /* length of engines */
 	size_t n_live;		 /* engines with a link */
 	struct client *clients;
-	struct link **standbys; /* ranks that only wait for the end */
+	struct standby *standbys;
 	size_t n_standbys;
 	struct request *requests;
 	uint32_t clients_seen;
@@ -43,8 +49,8 @@ void cluster_fini(struct cluster *cluster);
 /* A peer has proved who it is and said HELLO (takes `link`). */
 void cluster_admit(struct cluster *cluster, struct link *link, const Ipp__Hello *hello);
 
-/* An engine registered or was lost: tell whoever waits for readiness; without any engine for 10 s
- * the cluster ends, unless it was started by hand, where engines come and go. */
+/* A rank registered or was lost: tell whoever waits for readiness, which takes all ranks, standbys
+ * too, lest one come when all is over; without any engine for 10 s the cluster ends, unless it was started by hand, where engines come and go. */
 void cluster_count(struct cluster *cluster);
 
 /* An engine came that can run nothing: who waits for readiness waits in vain. */

@@ -41,7 +41,7 @@ static void open_cluster(unsigned n_engines, int timeout_ms)
 				    .owner_fd = -1,
 				    .ready_fd = ends[1],
 				    .ranks = ranks,
-				    .n_ranks = n_engines == 3 ? 3 : 0};
+				    .n_ranks = n_engines > 0 ? 3 : 0};
 	base = event_base_new();
 	assert_int_equal(cluster_init(&cluster, base, &controller), 0);
 	door = door_open(&cluster, &err);
@@ -444,7 +444,6 @@ static void readiness_is_told_when_all_engines_are_there(void **state)
 	(void)state;
 	engine_joins(0);
 	engine_joins(2);
-	greeted(IPP__ROLE__STANDBY, 3, "7");
 	assert_false(cluster.ready);
 	engine_joins(1);
 	assert_true(cluster.ready);
@@ -463,6 +462,41 @@ static void the_deadline_names_who_is_missing_and_where(void **state)
 	assert_non_null(strstr(text, "error: 1 of 3 engines after 0.2 s; missing "
 				     "rank 0 on n0, rank 2 on n2; "));
 	turn_until(base, count(engine, FRAME_GOODBYE) == 1);
+}
+
+static int setup_two_and_a_standby(void **state)
+{
+	(void)state;
+	open_cluster(2, 200);
+	return 0;
+}
+
+static void standbys_are_waited_for_too(void **state)
+{
+	Ipp__Welcome *welcome;
+	struct peer *standby;
+
+	(void)state;
+	engine_joins(0);
+	engine_joins(1);
+	assert_false(cluster.ready);
+	standby = greeted(IPP__ROLE__STANDBY, 2, "7");
+	assert_true(cluster.ready);
+	welcome = peer_message(standby, 0, &ipp__welcome__descriptor);
+	assert_int_equal(welcome->rank, 2);
+	ipp__welcome__free_unpacked(welcome, NULL);
+}
+
+static void a_standby_that_does_not_come_is_named(void **state)
+{
+	char text[1024];
+
+	(void)state;
+	engine_joins(1);
+	engine_joins(0);
+	turn_until(base, cluster.ending);
+	read_verdict(text, sizeof(text));
+	assert_non_null(strstr(text, "error: 2 of 3 tasks after 0.2 s; missing rank 2 on n2; "));
 }
 
 static void a_rank_beyond_the_last_is_refused(void **state)
@@ -791,8 +825,19 @@ static void when_it_is_stopped_everyone_is_told(void **state)
 	assert_true(cluster.ending);
 }
 
+static void whoever_comes_when_it_ends_gets_a_goodbye(void **state)
+{
+	(void)state;
+	engine_joins(0);
+	cluster_end(&cluster, "enough");
+	for (int role = IPP__ROLE__CLIENT; role <= IPP__ROLE__STANDBY; role++)
+		assert_int_equal(greeted((Ipp__Role)role, 1, "7")->frames[0].type, FRAME_GOODBYE);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 #define TEST_OF_THREE(test) cmocka_unit_test_setup_teardown(test, setup_three, teardown)
+#define TEST_WITH_STANDBY(test)                                                                    \
+	cmocka_unit_test_setup_teardown(test, setup_two_and_a_standby, teardown)
 
 int main(void)
 {
@@ -804,6 +849,8 @@ int main(void)
 		TEST(clients_are_told_who_is_there),
 		TEST_OF_THREE(readiness_is_told_when_all_engines_are_there),
 		TEST_OF_THREE(the_deadline_names_who_is_missing_and_where),
+		TEST_WITH_STANDBY(standbys_are_waited_for_too),
+		TEST_WITH_STANDBY(a_standby_that_does_not_come_is_named),
 		TEST_OF_THREE(a_rank_beyond_the_last_is_refused),
 		TEST(a_map_ends_with_each_result_once),
 		TEST(a_result_out_of_turn_costs_the_engine_and_no_result),
@@ -822,6 +869,7 @@ int main(void)
 		TEST(a_refusal_does_not_disturb_others),
 		TEST(an_engine_that_sends_what_engines_do_not_is_dropped),
 		TEST(when_it_is_stopped_everyone_is_told),
+		TEST(whoever_comes_when_it_ends_gets_a_goodbye),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
