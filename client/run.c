@@ -225,6 +225,7 @@ static int deliver(struct running *running, const struct waiting *waiting)
 				    .error = head->error,
 				    .started_us = head->started_us,
 				    .elapsed_us = head->elapsed_us,
+				    .tries = head->tries,
 				    .out = (const char *)waiting->bytes,
 				    .out_bytes = head->stdout_bytes,
 				    .err = (const char *)waiting->bytes + head->stdout_bytes,
@@ -367,6 +368,19 @@ static void send_call(struct running *running)
 	call.n_arguments = pointers && heads ? run->n_arguments : 0;
 	if (run->directory)
 		call.directory = (char *)run->directory;
+	if (run->label)
+		call.label = (char *)run->label;
+	call.task_timeout_ms = run->task_timeout_ms;
+	call.among = (uint32_t *)run->among;
+	call.n_among = run->n_among;
+	call.retries = run->retries;
+	call.chunk = run->chunk;
+	call.hwm = run->hwm;
+	call.after = (uint64_t *)run->after;
+	call.n_after = run->n_after;
+	call.follow = (uint64_t *)run->follow;
+	call.n_follow = run->n_follow;
+	call.detached = run->detached;
 	if (run->n_targets > 0) {
 		targets.ranks = (uint32_t *)run->targets;
 		targets.n_ranks = run->n_targets;

@@ -50,7 +50,8 @@ void cluster_fini(struct cluster *cluster);
 void cluster_admit(struct cluster *cluster, struct link *link, const Ipp__Hello *hello);
 
 /* A rank registered or was lost: tell whoever waits for readiness, which takes all ranks, standbys
- * too, lest one come when all is over; without any engine for 10 s the cluster ends, unless it was started by hand, where engines come and go. */
+ * too, lest one come when all is over; without any engine for 10 s the cluster ends, unless it was
+ * started by hand, where engines come and go. */
 void cluster_count(struct cluster *cluster);
 
 /* An engine came that can run nothing: who waits for readiness waits in vain. */

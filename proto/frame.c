@@ -63,14 +63,20 @@ int frame_decode(struct frame_header *out, const uint8_t in[FRAME_HEADER_BYTES],
 const char *frame_name(unsigned type)
 {
 	static const char *const names[FRAME_TYPES] = {
-		[FRAME_HELLO] = "HELLO",   [FRAME_WELCOME] = "WELCOME",
-		[FRAME_REFUSE] = "REFUSE", [FRAME_GOODBYE] = "GOODBYE",
-		[FRAME_NOTICE] = "NOTICE", [FRAME_ROSTER] = "ROSTER",
-		[FRAME_PUSH] = "PUSH",	   [FRAME_DONE] = "DONE",
-		[FRAME_CALL] = "CALL",	   [FRAME_TASKS] = "TASKS",
-		[FRAME_END] = "END",	   [FRAME_RESULTS] = "RESULTS",
-		[FRAME_CANCEL] = "CANCEL", [FRAME_CLOSE] = "CLOSE",
-		[FRAME_STOP] = "STOP",	   [FRAME_READY] = "READY",
+		[FRAME_HELLO] = "HELLO",       [FRAME_WELCOME] = "WELCOME",
+		[FRAME_REFUSE] = "REFUSE",     [FRAME_GOODBYE] = "GOODBYE",
+		[FRAME_NOTICE] = "NOTICE",     [FRAME_ROSTER] = "ROSTER",
+		[FRAME_PUSH] = "PUSH",	       [FRAME_DONE] = "DONE",
+		[FRAME_CALL] = "CALL",	       [FRAME_TASKS] = "TASKS",
+		[FRAME_END] = "END",	       [FRAME_RESULTS] = "RESULTS",
+		[FRAME_CANCEL] = "CANCEL",     [FRAME_CLOSE] = "CLOSE",
+		[FRAME_STOP] = "STOP",	       [FRAME_READY] = "READY",
+		[FRAME_PULL] = "PULL",	       [FRAME_REMOVE] = "REMOVE",
+		[FRAME_LIST] = "LIST",	       [FRAME_NAMES] = "NAMES",
+		[FRAME_ENDED] = "ENDED",       [FRAME_FETCH] = "FETCH",
+		[FRAME_FINISHED] = "FINISHED", [FRAME_PROBE] = "PROBE",
+		[FRAME_HEALTH] = "HEALTH",     [FRAME_STATUS] = "STATUS",
+		[FRAME_REQUESTS] = "REQUESTS",
 	};
 
 	return type > 0 && type < FRAME_TYPES ? names[type] : "unknown";

@@ -44,6 +44,17 @@ enum frame_type {		   /* head (proto/ipp.proto) */
 		  FRAME_CLOSE,	   /* Close */
 		  FRAME_STOP,	   /* no head: the client asks the cluster to end */
 		  FRAME_READY,	   /* no head: the worker is up, to its engine */
+		  FRAME_PULL,	   /* Pull */
+		  FRAME_REMOVE,	   /* Remove */
+		  FRAME_LIST,	   /* List */
+		  FRAME_NAMES,	   /* Names */
+		  FRAME_ENDED,	   /* Ended */
+		  FRAME_FETCH,	   /* Fetch */
+		  FRAME_FINISHED,  /* Finished */
+		  FRAME_PROBE,	   /* no head: how are you? */
+		  FRAME_HEALTH,	   /* Health */
+		  FRAME_STATUS,	   /* Status; no head from the client */
+		  FRAME_REQUESTS,  /* Requests; no head from the client */
 		  FRAME_TYPES
 };
 

@@ -67,7 +67,8 @@ enum ipp_outcome {
 	IPP_KILLED,
 	IPP_NO_COMMAND,
 	IPP_CANCELLED,
-	IPP_LOST
+	IPP_LOST,
+	IPP_TIMED_OUT
 };
 
 /* One task's end; valid during the callback. */
@@ -82,6 +83,7 @@ struct ipp_result {
 	const char *out, *err; /* what a command wrote; not NUL-terminated */
 	size_t out_bytes, err_bytes;
 	struct ipp_value value; /* what a function returned */
+	unsigned tries;		/* how often it had been run before */
 };
 
 struct ipp_argument {
@@ -100,6 +102,23 @@ struct ipp_run {
 	/* Direct view: once on each target.  None: load-balanced over the items. */
 	const uint32_t *targets;
 	size_t n_targets;
+
+	uint32_t task_timeout_ms; /* a task that runs longer is killed; 0: never */
+
+	/* Of maps: */
+	const uint32_t *among; /* engines that may run it; none: all */
+	size_t n_among;
+	uint32_t retries;      /* how often a task that failed is run again */
+	uint32_t chunk;	       /* tasks handed out at once; 0: by how long they take */
+	uint32_t hwm;	       /* tasks an engine may have before it; 0: by how long they take */
+	bool unordered;	       /* results as they come, not in input order */
+	const uint64_t *after; /* requests that must have ended well before it starts */
+	size_t n_after;
+	const uint64_t *follow; /* the same, and it runs only on engines that ran some of them */
+	size_t n_follow;
+
+	bool detached;	   /* outlives this client, and the controller keeps its results */
+	const char *label; /* what a person calls it, for lists of requests; may be NULL */
 
 	/* Items, asked for as there is room for them.  1: *item was set (integer or text, valid
 	 * until the next call); 0: no more; or a negative errno, which ends the run. */
