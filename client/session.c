@@ -235,17 +235,6 @@ static int start_local(struct ipp_client *client, const struct ipp_connect *opti
 	return rc;
 }
 
-/* Of a cluster that was killed: remove the file, and go on as if it had not been there. */
-static void forget_stale_file(struct ipp_client *client)
-{
-	char *path = connection_path(client->connection.job);
-
-	if (path)
-		unlink(path);
-	free(path);
-	connection_fini(&client->connection);
-}
-
 static int find_and_reach(struct ipp_client *client, const struct ipp_connect *options,
 			  struct ipp_error *err)
 {
@@ -267,7 +256,9 @@ static int find_and_reach(struct ipp_client *client, const struct ipp_connect *o
 				getenv("IPP_CONNECT"));
 		if (rc != -ECONNREFUSED || client->connection.n_addresses > 0)
 			return rc;
-		forget_stale_file(client);
+		/* Of a cluster that was killed: go on as if the file had not been there.  It stays,
+		 * for by now it may be a new cluster's. */
+		connection_fini(&client->connection);
 	}
 	if (options->local_engines == 0)
 		return ipp_fail(err, ENOENT,
