@@ -154,8 +154,6 @@ int setup_by_hand(struct setup *out, const char *interface, const char *ports, u
 		*out = setup;
 		return 0;
 	}
-	free(setup.connection_path); /* not ours to remove */
-	setup.connection_path = NULL;
 	setup_fini(&setup);
 	return rc;
 }

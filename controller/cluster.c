@@ -266,6 +266,7 @@ void cluster_end(struct cluster *cluster, const char *why)
 	if (cluster->ending)
 		return;
 	cluster->ending = true;
+	setup_withdraw(cluster->setup);
 	tell_starter(cluster, "error: slurm-ipp: the controller ended before it was ready: ", why);
 	each_link(cluster, say_goodbye, (void *)why);
 	event_add(cluster->last_words, &poll);

@@ -160,6 +160,8 @@ static int serve(const struct setup *setup, struct ipp_error *err)
 	}
 	event_base_dispatch(base);
 out:
+	if (rc < 0)
+		setup_withdraw(setup);
 	door_close(door);
 	cluster_fini(&cluster);
 	for (size_t i = 0; i < 2; i++)

@@ -101,12 +101,16 @@ int setup_from_fd(struct setup *out, int fd, struct ipp_error *err)
 	return 0;
 }
 
+void setup_withdraw(const struct setup *setup)
+{
+	if (setup->connection_path)
+		unlink(setup->connection_path);
+}
+
 void setup_fini(struct setup *setup)
 {
 	for (size_t i = 0; i < setup->n_ranks; i++)
 		free(setup->ranks[i].host);
-	if (setup->connection_path)
-		unlink(setup->connection_path);
 	free(setup->ranks);
 	free(setup->connection_path);
 	free(setup->job);

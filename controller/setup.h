@@ -42,6 +42,10 @@ int setup_from_fd(struct setup *out, int fd, struct ipp_error *err);
 int setup_by_hand(struct setup *out, const char *interface, const char *ports, unsigned n_engines,
 		  struct ipp_error *err);
 
-void setup_fini(struct setup *setup); /* removes the connection file */
+/* By hand: remove the connection file.  Before anybody is told of the end: whoever is may start
+ * another cluster, whose file it then is. */
+void setup_withdraw(const struct setup *setup);
+
+void setup_fini(struct setup *setup);
 
 #endif
