@@ -1,20 +1,54 @@
 #include "controller/client.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "controller/dependency.h"
 #include "controller/engine.h"
+#include "controller/fetch.h"
+#include "controller/kept_results.h"
 #include "controller/request.h"
+#include "controller/scheduler.h"
 #include "controller/setup.h"
 #include "proto/error.h"
 #include "proto/frame.h"
 
 /* ---- answers ---- */
 
-void client_results(struct client *client, const struct frame *frame)
+bool client_results(struct request *request, const struct frame *frame)
 {
-	link_forward(client->link, FRAME_RESULTS, frame->head, frame->head_bytes, frame->payload);
+	struct ipp_error err;
+
+	if (!request->kept) {
+		link_forward(request->client->link, FRAME_RESULTS, frame->head, frame->head_bytes,
+			     frame->payload);
+		return true;
+	}
+	if (kept_results_add(request->kept, frame, &err) < 0) {
+		client_request_ended(request, REQUEST_FAILED, err.text);
+		return false;
+	}
+	fetch_proceed(request->cluster, request);
+	return true;
+}
+
+/* The same for a result that is made here. */
+static bool send_result(struct request *request, const Ipp__Results *results)
+{
+	uint8_t *head = malloc(ipp__results__get_packed_size(results));
+	struct frame frame = {.type = FRAME_RESULTS, .head = head};
+	bool goes_on;
+
+	if (!head) {
+		client_request_ended(request, REQUEST_FAILED, "the controller is out of memory");
+		return false;
+	}
+	frame.head_bytes = ipp__results__pack(results, head);
+	goes_on = client_results(request, &frame);
+	free(head);
+	return goes_on;
 }
 
 void client_report_lost(struct request *request, uint64_t index, uint32_t rank, const char *why)
@@ -30,8 +64,12 @@ void client_report_lost(struct request *request, uint64_t index, uint32_t rank, 
 	results.request = request->id;
 	results.n_results = 1;
 	results.results = &one;
-	link_send(request->client->link, FRAME_RESULTS, &results.base, NULL);
 	request->n_done++;
+	request->n_failed++;
+	if (!send_result(request, &results))
+		return;
+	if (request->first_failure_ends)
+		client_stop_at(request, index);
 	if (request_finished(request))
 		client_request_over(request, false);
 }
@@ -46,17 +84,71 @@ static void send_done(const struct request *request)
 	link_send(request->client->link, FRAME_DONE, &done.base, NULL);
 }
 
-void client_request_over(struct request *request, bool cancel)
+static void send_ended(const struct request *request)
 {
-	struct cluster *cluster = request->client->cluster;
+	Ipp__Ended ended = IPP__ENDED__INIT;
 
-	if (request->kind == REQUEST_PUSH && !cancel)
-		send_done(request);
+	ended.request = request->id;
+	ended.why = request->why;
+	link_send(request->client->link, FRAME_ENDED, &ended.base, NULL);
+}
+
+/* Engines forget it, the history remembers it, and whoever waited for its end is told. */
+static void settle(struct request *request, bool cancel)
+{
+	struct cluster *cluster = request->cluster;
+
 	for (size_t rank = 0; rank < cluster->n_ranks; rank++)
 		if (cluster->engines[rank])
 			engine_forget(cluster->engines[rank], request, cancel);
-	request_free(&cluster->requests, request);
+	request_retire(request);
+	dependency_settle(cluster, request); /* may fill the history, so this is not in it yet */
+	history_add(&cluster->history, request);
+	fetch_proceed(cluster, request);
 	cluster_wake(cluster);
+}
+
+void client_request_over(struct request *request, bool cancel)
+{
+	if (request->kind == REQUEST_PUSH && !cancel)
+		send_done(request);
+	request->state = request->n_failed > 0 ? REQUEST_FAILED
+			 : cancel		? REQUEST_CANCELLED
+						: REQUEST_DONE;
+	settle(request, cancel);
+}
+
+void client_request_ended(struct request *request, enum request_state state, const char *why)
+{
+	request->why = strdup(why);
+	request->state = state;
+	if (request->client)
+		send_ended(request);
+	settle(request, true);
+}
+
+/* Whatever comes before `index` has been handed out, or was and waits to be again. */
+void client_stop_at(struct request *request, uint64_t index)
+{
+	struct slices before;
+	struct slice *slice;
+	uint64_t dropped = 0;
+
+	slices_init(&before);
+	while ((slice = slices_pop(&request->pending))) {
+		if (slice->from < index) {
+			slices_append(&before, slice);
+			continue;
+		}
+		dropped += slice->to - slice->from;
+		slice_free(slice);
+	}
+	while ((slice = slices_pop(&before)))
+		slices_append(&request->pending, slice);
+	if (request->kind == REQUEST_MAP && request->total == UINT64_MAX)
+		request->total = request->n_received;
+	request->total -= dropped;
+	request->stopped = true;
 }
 
 /* ---- questions ---- */
@@ -93,11 +185,13 @@ out:
 	return rc;
 }
 
-/* A new request must be the client's own, by its number, and not there yet. */
-static int check_id(const struct client *client, uint64_t id, struct ipp_error *err)
+/* A new request must be the client's own, by its number, and later than its others. */
+static int check_id(struct client *client, uint64_t id, struct ipp_error *err)
 {
-	if (id >> 32 == client->number && !request_find(client->cluster->requests, id))
+	if (id >> 32 == client->number && id > client->last_request) {
+		client->last_request = id;
 		return 0;
+	}
 	return ipp_fail(err, EPROTO, "the client named a request %llx that is not its to make",
 			(unsigned long long)id);
 }
@@ -116,12 +210,13 @@ static int take_push(struct client *client, const struct frame *frame, struct ip
 	rc = check_id(client, push->request, err);
 	if (rc < 0)
 		goto out;
-	request = request_new(&cluster->requests, client, push->request, REQUEST_PUSH,
-			      push->targets);
+	request = request_new(client, push->request, REQUEST_PUSH, push->targets,
+			      push->value->name);
 	if (!request) {
 		rc = ipp_fail(err, ENOMEM, "the controller is out of memory");
 		goto out;
 	}
+	request_started(request);
 	for (uint32_t i = 0; i < request->n_targets; i++) {
 		struct engine *engine = engine_find(cluster, request->targets[i]);
 
@@ -142,24 +237,42 @@ out:
 /* Each target's task waits for it at its engine. */
 static void pin_tasks(struct request *request)
 {
-	const uint32_t n_targets = request->n_targets;
+	struct cluster *cluster = request->cluster;
+	const uint64_t id = request->id;
 
-	for (uint32_t i = 0; i < n_targets; i++) {
-		struct engine *engine = engine_find(request->client->cluster, request->targets[i]);
-		struct slice *slice = engine ? slice_new(request->id, NULL, i, i + 1) : NULL;
-		const bool last = i + 1 == n_targets;
+	/* With the last target, and where results cannot be kept, the request ends here. */
+	for (uint32_t i = 0; request && i < request->n_targets; i++) {
+		struct engine *engine = engine_find(cluster, request->targets[i]);
+		struct slice *slice = engine ? slice_new(id, NULL, i, i + 1) : NULL;
 
 		if (slice) {
 			slices_append(&engine->pinned, slice);
 			continue;
 		}
-		/* May finish and free the request, but with the last target only. */
 		client_report_lost(request, i, request->targets[i],
 				   engine ? "the controller is out of memory"
 					  : "there is no such engine");
-		if (last)
-			return;
+		request = request_find(cluster->requests, id);
 	}
+}
+
+void client_request_ready(struct request *request)
+{
+	cluster_wake(request->cluster);
+	if (request->kind == REQUEST_APPLY)
+		pin_tasks(request);
+}
+
+/* A request is a call's; what cannot be kept or can never run has ended when this returns false. */
+static bool prepare(struct request *request, const Ipp__Call *call)
+{
+	struct ipp_error err;
+
+	request->first_failure_ends = call->first_failure_ends;
+	if (dependency_add(request, call, &err) == 0)
+		return true;
+	client_request_ended(request, REQUEST_FAILED, err.text);
+	return false;
 }
 
 static int take_call(struct client *client, const struct frame *frame, struct ipp_error *err)
@@ -176,14 +289,17 @@ static int take_call(struct client *client, const struct frame *frame, struct ip
 	rc = check_id(client, call->request, err);
 	if (rc < 0)
 		goto out;
-	request = request_new(&cluster->requests, client, call->request,
-			      call->targets ? REQUEST_APPLY : REQUEST_MAP, call->targets);
-	if (!request || request_keep_call(request, frame) < 0) {
+	request = request_new(client, call->request, call->targets ? REQUEST_APPLY : REQUEST_MAP,
+			      call->targets, call->label);
+	if (request && call->detached)
+		request->kept = kept_results_new(&cluster->kept_bytes);
+	if (!request || request_keep_call(request, frame) < 0 ||
+	    (call->detached && !request->kept)) {
 		rc = ipp_fail(err, ENOMEM, "the controller is out of memory");
 		goto out;
 	}
-	pin_tasks(request);
-	cluster_wake(cluster);
+	if (prepare(request, call) && request->n_awaited == 0)
+		client_request_ready(request);
 out:
 	ipp__call__free_unpacked(call, NULL);
 	return rc;
@@ -202,7 +318,7 @@ static int take_tasks(struct client *client, const struct frame *frame, struct i
 		goto out;
 	}
 	request = request_find(client->cluster->requests, tasks->request);
-	if (!request) /* cancelled meanwhile */
+	if (!request || (request->client == client && request->stopped)) /* it ended meanwhile */
 		goto out;
 	if (request->client != client || request->kind != REQUEST_MAP ||
 	    tasks->first != request->n_received || request->total != UINT64_MAX) {
@@ -217,6 +333,7 @@ static int take_tasks(struct client *client, const struct frame *frame, struct i
 		rc = ipp_fail(err, ENOMEM, "the controller is out of memory");
 		goto out;
 	}
+	scheduler_joins(request);
 	slices_append(&request->pending, slice);
 	request->n_received += tasks->count;
 	cluster_wake(client->cluster);
@@ -235,6 +352,8 @@ static int take_end(struct client *client, const struct frame *frame, struct ipp
 
 	if (!end)
 		return ipp_fail(err, EPROTO, "an END frame is malformed");
+	if (request && request->stopped && request->client == client)
+		request = NULL;
 	if (request && (request->client != client || request->kind != REQUEST_MAP ||
 			end->total != request->n_received))
 		rc = ipp_fail(err, EPROTO, "an END frame came out of turn");
@@ -246,6 +365,28 @@ static int take_end(struct client *client, const struct frame *frame, struct ipp
 	return rc;
 }
 
+/* Of another client's, who is told by whom; this one is told whether there was such a request. */
+static void cancel_for(struct client *client, uint64_t id)
+{
+	struct cluster *cluster = client->cluster;
+	struct request *request = request_find(cluster->requests, id);
+	const struct request *ended = history_find(&cluster->history, id);
+	char name[REQUEST_NAME_BYTES], why[128] = "";
+
+	request_name(id, name);
+	if (request)
+		snprintf(why, sizeof(why), "it was cancelled by client %u", client->number);
+	else if (ended)
+		snprintf(why, sizeof(why), "request %s has ended already: %s", name,
+			 request_state_name(ended->state));
+	else
+		snprintf(why, sizeof(why), "there is no request %s", name);
+	if (request)
+		client_request_ended(request, REQUEST_CANCELLED, why);
+	fetch_finished(client, id, request ? history_find(&cluster->history, id) : ended,
+		       request ? NULL : why);
+}
+
 static int take_cancel(struct client *client, const struct frame *frame, struct ipp_error *err)
 {
 	Ipp__Cancel *cancel = ipp__cancel__unpack(NULL, frame->head_bytes, frame->head);
@@ -254,10 +395,89 @@ static int take_cancel(struct client *client, const struct frame *frame, struct 
 
 	if (!cancel)
 		return ipp_fail(err, EPROTO, "a CANCEL frame is malformed");
-	ipp__cancel__free_unpacked(cancel, NULL);
-	if (request && request->client == client)
+	if (cancel->request >> 32 != client->number)
+		cancel_for(client, cancel->request);
+	else if (request)
 		client_request_over(request, true);
+	ipp__cancel__free_unpacked(cancel, NULL);
 	return 0;
+}
+
+static int take_fetch(struct client *client, const struct frame *frame, struct ipp_error *err)
+{
+	Ipp__Fetch *fetch = ipp__fetch__unpack(NULL, frame->head_bytes, frame->head);
+	const int rc = fetch ? fetch_start(client, fetch, err)
+			     : ipp_fail(err, EPROTO, "a FETCH frame is malformed");
+
+	ipp__fetch__free_unpacked(fetch, NULL);
+	return rc;
+}
+
+/* ---- lists of requests ---- */
+
+static void describe(const struct request *request, Ipp__Request *out)
+{
+	ipp__request__init(out);
+	out->id = request->id;
+	out->label = request->label;
+	out->state = (char *)request_state_name(request->state);
+	out->tasks = request->total == UINT64_MAX ? request->n_received : request->total;
+	out->done = request->n_done;
+	out->failed = request->n_failed;
+	out->submitted_us = request->submitted_us;
+	out->started_us = request->started_us;
+	out->ended_us = request->ended_us;
+	out->detached = request->kept != NULL;
+	out->map = request->kind == REQUEST_MAP;
+}
+
+static int by_submission(const void *a, const void *b)
+{
+	const Ipp__Request *const *x = a, *const *y = b;
+
+	if ((*x)->submitted_us != (*y)->submitted_us)
+		return (*x)->submitted_us < (*y)->submitted_us ? -1 : 1;
+	return (*x)->id < (*y)->id ? -1 : (*x)->id > (*y)->id;
+}
+
+static size_t list_length(const struct request *list)
+{
+	size_t n = 0;
+
+	for (; list; list = list->next)
+		n++;
+	return n;
+}
+
+static int take_requests(struct client *client, const struct frame *frame, struct ipp_error *err)
+{
+	const struct cluster *cluster = client->cluster;
+	const struct request *const lists[] = {cluster->history.plain.oldest,
+					       cluster->history.keeping.oldest, cluster->requests};
+	const size_t n = list_length(lists[0]) + list_length(lists[1]) + list_length(lists[2]);
+	Ipp__Requests message = IPP__REQUESTS__INIT;
+	Ipp__Request *each = calloc(n + 1, sizeof(*each));
+	Ipp__Request **pointers = calloc(n + 1, sizeof(*pointers));
+	int rc = 0;
+
+	(void)frame;
+	if (!each || !pointers) {
+		rc = ipp_fail(err, ENOMEM, "the controller is out of memory");
+		goto out;
+	}
+	message.requests = pointers;
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+		for (const struct request *at = lists[i]; at; at = at->next) {
+			describe(at, &each[message.n_requests]);
+			pointers[message.n_requests] = &each[message.n_requests];
+			message.n_requests++;
+		}
+	qsort(pointers, message.n_requests, sizeof(*pointers), by_submission);
+	link_send(client->link, FRAME_REQUESTS, &message.base, NULL);
+out:
+	free(each);
+	free(pointers);
+	return rc;
 }
 
 static int take_stop(struct client *client, const struct frame *frame, struct ipp_error *err)
@@ -274,7 +494,8 @@ static const struct {
 } rules[] = {
 	{FRAME_ROSTER, take_roster}, {FRAME_PUSH, take_push}, {FRAME_CALL, take_call},
 	{FRAME_TASKS, take_tasks},   {FRAME_END, take_end},   {FRAME_CANCEL, take_cancel},
-	{FRAME_STOP, take_stop},
+	{FRAME_STOP, take_stop},     {FRAME_FETCH, take_fetch},
+	{FRAME_REQUESTS, take_requests},
 };
 
 static void on_frame(void *owner, struct link *link, const struct frame *frame)
@@ -310,6 +531,7 @@ static void on_drained(void *owner, struct link *link)
 	struct client *client = owner;
 
 	(void)link;
+	fetch_drained(client);
 	cluster_wake(client->cluster);
 }
 
@@ -340,20 +562,33 @@ void client_admit(struct cluster *cluster, struct link *link)
 	link_send(link, FRAME_WELCOME, &welcome.base, NULL);
 }
 
-/* Its requests go with it. */
+static struct request *find_deserted(const struct cluster *cluster)
+{
+	struct request *request = cluster->requests;
+
+	while (request &&
+	       (request->client || (request->kept && request->total != UINT64_MAX)))
+		request = request->next;
+	return request;
+}
+
+/* Its requests go with it, but for detached ones that were sent whole. */
 void client_free(struct client *client)
 {
 	struct cluster *cluster = client->cluster;
 	struct client **at = &cluster->clients;
 	struct request *request = cluster->requests;
 
-	while (request) {
-		struct request *next = request->next;
-
+	fetch_drop(client);
+	for (; request; request = request->next)
 		if (request->client == client)
+			request->client = NULL;
+	while ((request = find_deserted(cluster)))
+		if (request->kept)
+			client_request_ended(request, REQUEST_FAILED,
+					     "its client left before it had sent all items");
+		else
 			client_request_over(request, true);
-		request = next;
-	}
 	while (*at != client)
 		at = &(*at)->next;
 	*at = client->next;

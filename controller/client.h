@@ -5,8 +5,7 @@
 #define IPP_CONTROLLER_CLIENT_H
 
 #include "controller/cluster.h"
-
-struct request;
+#include "controller/request.h"
 
 /* Results that a client does not take wait here up to this, then it is handed no more work. */
 #define CLIENT_BACKLOG_MAX (64u << 20)
@@ -16,19 +15,31 @@ struct client {
 	struct cluster *cluster;
 	struct link *link;
 	uint32_t number;
+	uint64_t last_request; /* its id */
 };
 
 /* A client said HELLO (takes `link`). */
 void client_admit(struct cluster *cluster, struct link *link);
 void client_free(struct client *client);
 
-/* Results of its request: n of them, as they came from the engine. */
-void client_results(struct client *client, const struct frame *frame);
+/* Results of a request, as they came from the engine: to its client, or kept.  The request may have
+ * ended when it returns false. */
+bool client_results(struct request *request, const struct frame *frame);
 
 /* A result that no engine will give any more. */
 void client_report_lost(struct request *request, uint64_t index, uint32_t rank, const char *why);
 
-/* Everything of the request was answered: tell engines and forget it. */
+/* A task of a detached request failed: what was not handed out behind it never will be. */
+void client_stop_at(struct request *request, uint64_t index);
+
+/* Nothing holds it back any more. */
+void client_request_ready(struct request *request);
+
+/* Everything of the request was answered, or its client wants no more of it: tell engines, and on
+ * to the history with it. */
 void client_request_over(struct request *request, bool cancel);
+
+/* It ends here, though its client wants more of it, who is told why. */
+void client_request_ended(struct request *request, enum request_state state, const char *why);
 
 #endif

@@ -278,6 +278,7 @@ int cluster_init(struct cluster *cluster, struct event_base *base, const struct 
 	const struct timeval timeout = {setup->timeout_ms / 1000, setup->timeout_ms % 1000 * 1000};
 
 	*cluster = (struct cluster){.base = base, .setup = setup, .ready_fd = setup->ready_fd};
+	history_init(&cluster->history);
 	cluster->schedule = event_new(base, -1, 0, schedule_cb, cluster);
 	cluster->deadline = event_new(base, -1, 0, deadline_cb, cluster);
 	cluster->deserted = event_new(base, -1, 0, deserted_cb, cluster);
@@ -296,10 +297,13 @@ void cluster_fini(struct cluster *cluster)
 {
 	while (cluster->clients)
 		client_free(cluster->clients);
+	while (cluster->requests) /* detached ones, whose clients have left */
+		client_request_over(cluster->requests, true);
 	for (size_t rank = 0; rank < cluster->n_ranks; rank++)
 		engine_free(cluster->engines[rank]);
 	for (size_t i = 0; i < cluster->n_standbys; i++)
 		link_free(cluster->standbys[i].link);
+	history_fini(&cluster->history);
 	free(cluster->engines);
 	free(cluster->standbys);
 	if (cluster->schedule)

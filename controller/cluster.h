@@ -8,14 +8,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "controller/history.h"
 #include "proto/link.h"
 
 struct client;
 struct engine;
 struct event;
 struct event_base;
+struct fetch;
 struct request;
 struct setup;
+struct survey;
 
 /* A rank that only waits for the end. */
 struct standby {
@@ -33,6 +36,11 @@ struct cluster {
 	struct standby *standbys;
 	size_t n_standbys;
 	struct request *requests;
+	struct history history;
+	struct fetch *fetches;
+	struct survey *surveys;
+	size_t kept_bytes; /* results of detached requests, in memory */
+	double served_us;  /* where the line stands, see scheduler.h */
 	uint32_t clients_seen;
 	struct event *schedule;	  /* made active when there may be something to hand out */
 	struct event *deadline;	  /* for readiness */

@@ -101,11 +101,12 @@ static void give_back(struct engine *engine, struct slices *slices, const char *
 	while ((slice = slices_pop(&backwards))) {
 		struct request *request = request_find(engine->cluster->requests, slice->request);
 
-		if (request->kind == REQUEST_MAP) {
+		if (request && request->kind == REQUEST_MAP) {
 			slices_prepend(&request->pending, slice);
 			continue;
 		}
-		client_report_lost(request, slice->from, engine->rank, why);
+		if (request) /* else it ended with an earlier one */
+			client_report_lost(request, slice->from, engine->rank, why);
 		slice_free(slice);
 	}
 }
@@ -154,6 +155,28 @@ static void engine_lost(struct engine *engine, const char *why)
 
 /* ---- what it says ---- */
 
+static void count_result(struct engine *engine, struct request *request, const Ipp__Result *result)
+{
+	const double expected_us = engine->in_flight.first->task_us;
+
+	request_learn(request, result->elapsed_us, expected_us);
+	engine->in_flight_us -= expected_us;
+	slices_finish_first(&engine->in_flight);
+	request->n_done++;
+	engine->n_done++;
+	if (result->outcome != IPP__OUTCOME__OK) {
+		request->n_failed++;
+		engine->n_failed++;
+	}
+}
+
+static void stop_at_failure(struct request *request, const Ipp__Results *results)
+{
+	for (size_t i = 0; request->first_failure_ends && i < results->n_results; i++)
+		if (results->results[i]->outcome != IPP__OUTCOME__OK)
+			client_stop_at(request, results->results[i]->index);
+}
+
 static int take_results(struct engine *engine, const struct frame *frame, struct ipp_error *err)
 {
 	Ipp__Results *results = ipp__results__unpack(NULL, frame->head_bytes, frame->head);
@@ -167,22 +190,20 @@ static int take_results(struct engine *engine, const struct frame *frame, struct
 	/* Of a request that was cancelled meanwhile: nobody waits for it. */
 	if (request && !slices_in_turn(&engine->in_flight, results))
 		rc = ipp_fail(err, EPROTO, "a result came that was not its turn");
-	for (size_t i = 0; request && rc == 0 && i < results->n_results; i++) {
-		request_learn(request, results->results[i]->elapsed_us);
-		engine->in_flight_us -= engine->in_flight.first->task_us;
-		slices_finish_first(&engine->in_flight);
-		request->n_done++;
-	}
+	for (size_t i = 0; request && rc == 0 && i < results->n_results; i++)
+		count_result(engine, request, results->results[i]);
 	if (engine->in_flight.n_tasks == 0)
 		engine->in_flight_us = 0;
+	if (rc == 0 && request && ranks_add(&request->ran, engine->rank) == 0 &&
+	    client_results(request, frame)) {
+		stop_at_failure(request, results);
+		if (request_finished(request))
+			client_request_over(request, false);
+	}
 	ipp__results__free_unpacked(results, NULL);
-	if (rc < 0 || !request)
-		return rc;
-	client_results(request->client, frame);
-	if (request_finished(request))
-		client_request_over(request, false);
-	cluster_wake(engine->cluster);
-	return 0;
+	if (rc == 0 && request)
+		cluster_wake(engine->cluster);
+	return rc;
 }
 
 static int take_done(struct engine *engine, const struct frame *frame, struct ipp_error *err)
@@ -396,10 +417,16 @@ void engine_give(struct engine *engine, struct request *request, struct slice *s
 		link_forward(engine->link, FRAME_CALL, request->call, request->call_bytes,
 			     request->arguments);
 	slice->task_us = request->task_us;
+	if (request->state == REQUEST_WAITING)
+		request_started(request);
 	if (slice_send(slice, engine->link) < 0) {
-		for (uint64_t index = slice->from; index < slice->to; index++)
-			client_report_lost(request, index, engine->rank,
+		const uint64_t id = request->id;
+
+		for (uint64_t at = slice->from; request && at < slice->to; at++) {
+			client_report_lost(request, at, engine->rank,
 					   "the controller is out of memory");
+			request = request_find(engine->cluster->requests, id);
+		}
 		slice_free(slice);
 		return;
 	}

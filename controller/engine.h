@@ -30,6 +30,7 @@ struct engine {
 	struct ids restored;	    /* pushes it was sent again when it came back; likewise */
 	struct variable *variables; /* its namespace */
 	unsigned losses;
+	uint64_t n_done, n_failed; /* tasks, in all its lives */
 };
 
 /* An engine said HELLO with this rank, or with -1 for any (takes `link`). */

@@ -1,33 +1,58 @@
 #include "controller/request.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#include "controller/client.h"
+#include "controller/kept_results.h"
 
 /* Weight of the newest task in the running mean: some ten tasks back are forgotten. */
 #define NEWEST 0.1
 
-struct request *request_new(struct request **list, struct client *client, uint64_t id,
-			    enum request_kind kind, const Ipp__Targets *targets)
+static int64_t realtime_us(void)
 {
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
+}
+
+struct request *request_new(struct client *client, uint64_t id, enum request_kind kind,
+			    const Ipp__Targets *targets, const char *label)
+{
+	struct cluster *cluster = client->cluster;
 	struct request *request = calloc(1, sizeof(*request));
 
 	if (!request)
 		return NULL;
-	*request = (struct request){.next = *list, .id = id, .kind = kind, .client = client};
+	*request = (struct request){.next = cluster->requests,
+				    .id = id,
+				    .kind = kind,
+				    .cluster = cluster,
+				    .client = client,
+				    .submitted_us = realtime_us(),
+				    .served_us = cluster->served_us};
 	request->total = targets ? targets->n_ranks : UINT64_MAX;
 	slices_init(&request->pending);
-	if (targets && targets->n_ranks > 0) {
+	request->label = strdup(label ? label : "");
+	if (targets && targets->n_ranks > 0)
 		request->targets = malloc(targets->n_ranks * sizeof(*request->targets));
-		if (!request->targets) {
-			free(request);
-			return NULL;
-		}
+	if (!request->label || (targets && targets->n_ranks > 0 && !request->targets)) {
+		free(request->targets);
+		free(request->label);
+		free(request);
+		return NULL;
+	}
+	if (request->targets) {
 		memcpy(request->targets, targets->ranks,
 		       targets->n_ranks * sizeof(*request->targets));
 		request->n_targets = (uint32_t)targets->n_ranks;
 	}
-	*list = request;
+	cluster->requests = request;
 	return request;
 }
 
@@ -49,18 +74,38 @@ struct request *request_find(struct request *list, uint64_t id)
 	return list;
 }
 
-void request_free(struct request **list, struct request *request)
+void request_retire(struct request *request)
 {
-	while (*list != request)
-		list = &(*list)->next;
-	*list = request->next;
+	struct request **at = &request->cluster->requests;
+
+	while (*at != request)
+		at = &(*at)->next;
+	*at = request->next;
+	request->ended_us = realtime_us();
+	request->client = NULL;
 	slices_clear(&request->pending);
 	blob_unref(request->arguments);
+	request->arguments = NULL;
 	for (size_t i = 0; i < request->n_failures; i++)
 		ipp__failure__free_unpacked(request->failures[i], NULL);
+	request->n_failures = 0;
 	free(request->failures);
 	free(request->call);
 	free(request->targets);
+	free(request->awaited);
+	ranks_fini(&request->among);
+	request->failures = NULL;
+	request->call = NULL;
+	request->targets = NULL;
+	request->awaited = NULL;
+}
+
+void request_free(struct request *request)
+{
+	ranks_fini(&request->ran);
+	kept_results_free(request->kept);
+	free(request->label);
+	free(request->why);
 	free(request);
 }
 
@@ -70,6 +115,7 @@ void request_fail_target(struct request *request, uint32_t rank, const char *tex
 				      (request->n_failures + 1) * sizeof(*request->failures));
 	Ipp__Failure *failure = malloc(sizeof(*failure));
 
+	request->n_failed++;
 	if (room)
 		request->failures = room;
 	if (!room || !failure) {
@@ -87,11 +133,31 @@ bool request_finished(const struct request *request)
 	return request->n_done == request->total;
 }
 
-void request_learn(struct request *request, uint64_t elapsed_us)
+void request_learn(struct request *request, uint64_t elapsed_us, double expected_us)
 {
 	const double us = elapsed_us > 0 ? (double)elapsed_us : 0.5;
 
+	request->served_us += us - expected_us;
 	request->task_us = request->task_us > 0
 				   ? request->task_us + NEWEST * (us - request->task_us)
 				   : us;
+}
+
+void request_started(struct request *request)
+{
+	request->state = REQUEST_RUNNING;
+	request->started_us = realtime_us();
+}
+
+const char *request_name(uint64_t id, char name[REQUEST_NAME_BYTES])
+{
+	snprintf(name, REQUEST_NAME_BYTES, "%" PRIu64 ".%" PRIu64, id >> 32, id & UINT32_MAX);
+	return name;
+}
+
+const char *request_state_name(enum request_state state)
+{
+	static const char *const names[] = {"waiting", "running", "done", "failed", "cancelled"};
+
+	return names[state];
 }

@@ -1,4 +1,5 @@
-/* controller/request.h - what a client asked for and is not finished with: a map, an apply, a push.
+/* controller/request.h - what a client asked for: a map, an apply, a push; then what is remembered
+ * of it.
  *
  * Thread: loop thread only. */
 #ifndef IPP_CONTROLLER_REQUEST_H
@@ -7,11 +8,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "controller/ranks.h"
 #include "proto/ipp.pb-c.h"
 #include "proto/items.h"
 #include "proto/link.h"
 
 struct client;
+struct cluster;
+struct kept_results;
 
 enum request_kind {
 	REQUEST_MAP,   /* tasks for whichever engine is free */
@@ -19,11 +23,26 @@ enum request_kind {
 	REQUEST_PUSH,  /* a value for each target; answered by one DONE */
 };
 
+enum request_state {
+	REQUEST_WAITING, /* nothing of it was handed out */
+	REQUEST_RUNNING,
+	REQUEST_DONE,	   /* all its tasks ended well */
+	REQUEST_FAILED,	   /* a task did not, or it could not be run to its end */
+	REQUEST_CANCELLED, /* by a client, or because its own left */
+};
+
+/* A request that another one waits for. */
+struct awaited {
+	uint64_t id;
+	bool follow;
+};
+
 struct request {
 	struct request *next;
 	uint64_t id; /* client number << 32 | its own number */
 	enum request_kind kind;
-	struct client *client; /* borrowed: a client takes its requests with it */
+	struct cluster *cluster;
+	struct client *client; /* borrowed; NULL: it left, and the request is detached */
 	uint32_t *targets;     /* ranks; apply and push */
 	uint32_t n_targets;
 	uint8_t *call; /* packed Call, as the client sent it */
@@ -34,19 +53,41 @@ struct request {
 	uint64_t total;		 /* how many it will send; UINT64_MAX until it says */
 	uint64_t n_done;	 /* results given to the client, or targets that answered a push */
 	double task_us;		 /* how long its tasks have been taking; 0: not known yet */
+	double served_us;	 /* engine time it was given, see scheduler.h */
 	Ipp__Failure **failures; /* push: targets that could not */
 	size_t n_failures;
+
+	/* What lists of requests and those that depend on it want to know. */
+	enum request_state state;
+	char *label;
+	char *why;		      /* it ended early: one sentence; else NULL */
+	uint64_t n_failed;	      /* tasks, or targets of a push */
+	int64_t submitted_us;	      /* CLOCK_REALTIME */
+	int64_t started_us, ended_us; /* 0: not yet */
+	struct ranks ran;	      /* engines that ended some of its tasks */
+
+	struct awaited *awaited; /* nothing of it is handed out before these have ended */
+	size_t n_awaited;
+	bool follows;	    /* only engines in `among` may run it */
+	struct ranks among; /* those that ran what it follows */
+
+	struct kept_results *kept; /* detached: what it gave so far; else NULL */
+	bool first_failure_ends;   /* nothing more is handed out once a task failed */
+	bool stopped;		   /* that has happened: items that still come are dropped */
 };
 
-/* In *list (takes the new one); NULL when out of memory. */
-struct request *request_new(struct request **list, struct client *client, uint64_t id,
-			    enum request_kind kind, const Ipp__Targets *targets);
+/* In the cluster's list (takes the new one); NULL when out of memory.  `label` may be NULL. */
+struct request *request_new(struct client *client, uint64_t id, enum request_kind kind,
+			    const Ipp__Targets *targets, const char *label);
 
 /* Keep the packed call to open it on engines. 0 or -ENOMEM. */
 int request_keep_call(struct request *request, const struct frame *frame);
 
-struct request *request_find(struct request *list, uint64_t id);   /* NULL: not there */
-void request_free(struct request **list, struct request *request); /* unlinks */
+struct request *request_find(struct request *list, uint64_t id); /* NULL: not there */
+
+/* Out of its cluster's list, and less what is only needed to run it: for the history. */
+void request_retire(struct request *request);
+void request_free(struct request *request); /* it was retired */
 
 /* `text` is why target `rank` could not.  Out of memory drops the text, not the count. */
 void request_fail_target(struct request *request, uint32_t rank, const char *text);
@@ -54,7 +95,17 @@ void request_fail_target(struct request *request, uint32_t rank, const char *tex
 /* All results were given to the client, or all targets answered. */
 bool request_finished(const struct request *request);
 
-/* Learn from a task that took `elapsed_us`. */
-void request_learn(struct request *request, uint64_t elapsed_us);
+/* Learn from a task that took `elapsed_us` and was thought to take `expected_us`. */
+void request_learn(struct request *request, uint64_t elapsed_us, double expected_us);
+
+/* Some of it was handed out for the first time. */
+void request_started(struct request *request);
+
+/* "3.1", as people write request ids: client, and which of its requests. */
+#define REQUEST_NAME_BYTES 24
+const char *request_name(uint64_t id, char name[REQUEST_NAME_BYTES]);
+
+/* "waiting", "running", ... */
+const char *request_state_name(enum request_state state);
 
 #endif

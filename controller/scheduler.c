@@ -28,52 +28,62 @@ uint64_t scheduler_quota(double task_us, uint64_t in_flight, double in_flight_us
 	return n < BATCH_MAX ? n : BATCH_MAX;
 }
 
-static bool can_run(const struct request *request)
+void scheduler_joins(struct request *request)
 {
-	return request->kind == REQUEST_MAP && request->pending.n_tasks > 0 &&
-	       link_backlog(request->client->link) < CLIENT_BACKLOG_MAX;
+	if (request->pending.n_tasks == 0 && request->served_us < request->cluster->served_us)
+		request->served_us = request->cluster->served_us;
 }
 
-/* Fill the engine from one request; whether anything was handed out. */
+static bool can_run(const struct request *request, const struct engine *engine)
+{
+	return request->kind == REQUEST_MAP && request->pending.n_tasks > 0 &&
+	       request->n_awaited == 0 &&
+	       (!request->follows || ranks_have(&request->among, engine->rank)) &&
+	       (request->kept || link_backlog(request->client->link) < CLIENT_BACKLOG_MAX);
+}
+
+/* Whoever had least engine time; of two, who came first (the list begins with the latest). */
+static struct request *next_in_line(const struct engine *engine)
+{
+	struct request *next = NULL;
+
+	for (struct request *request = engine->cluster->requests; request; request = request->next)
+		if (can_run(request, engine) && (!next || request->served_us <= next->served_us))
+			next = request;
+	return next;
+}
+
+/* Fill the engine from one request; whether anything was handed out.  What the tasks should take is
+ * charged now, and corrected by what they took. */
 static bool give_some(struct engine *engine, struct request *request)
 {
+	struct cluster *cluster = engine->cluster;
 	const uint64_t n = scheduler_quota(request->task_us, engine->in_flight.n_tasks,
 					   engine->in_flight_us, request->pending.n_tasks,
-					   engine->cluster->n_live);
+					   cluster->n_live);
 	struct slice *slice = n > 0 ? slices_take(&request->pending, n) : NULL;
 
 	if (!slice)
 		return false;
+	if (cluster->served_us < request->served_us)
+		cluster->served_us = request->served_us;
+	request->served_us += request->task_us * (double)(slice->to - slice->from);
 	engine_give(engine, request, slice);
 	return true;
 }
 
-/* Clients share fairly: whoever was served goes to the end of the line. */
-static void to_the_end(struct request **list, struct request *request)
-{
-	while (*list != request)
-		list = &(*list)->next;
-	*list = request->next;
-	while (*list)
-		list = &(*list)->next;
-	*list = request;
-	request->next = NULL;
-}
-
+/* Where the next in line has to wait, such as for the engine to be idle, nobody overtakes it. */
 static bool serve(struct cluster *cluster, struct engine *engine)
 {
 	struct slice *pinned = slices_pop(&engine->pinned);
+	struct request *next;
 
 	if (pinned) {
 		engine_give(engine, request_find(cluster->requests, pinned->request), pinned);
 		return true;
 	}
-	for (struct request *request = cluster->requests; request; request = request->next)
-		if (can_run(request) && give_some(engine, request)) {
-			to_the_end(&cluster->requests, request);
-			return true;
-		}
-	return false;
+	next = next_in_line(engine);
+	return next && give_some(engine, next);
 }
 
 void scheduler_run(struct cluster *cluster)

@@ -3,6 +3,11 @@
  * Tasks of direct views go to their engine.  Tasks of maps go to whoever has room, in batches sized
  * by how long tasks have been taking (guided self-scheduling: Polychronopoulos and Kuck, 1987), so
  * that short ones share a frame and long ones are handed out singly.
+ *
+ * Requests share the engines by engine time: whoever had least of it is next, and one that joins or
+ * comes back starts where the line stands, without credit or debt (start-time fair queueing: Goyal,
+ * Vin and Cheng, 1996).
+ *
  * Thread: loop thread only. */
 #ifndef IPP_CONTROLLER_SCHEDULER_H
 #define IPP_CONTROLLER_SCHEDULER_H
@@ -10,6 +15,7 @@
 #include <stdint.h>
 
 struct cluster;
+struct request;
 
 /* How many more tasks an engine should get.
  *   task_us       what a task takes, 0 when not known yet
@@ -17,6 +23,9 @@ struct cluster;
  *   pending       tasks of the map not handed out, for n_engines engines */
 uint64_t scheduler_quota(double task_us, uint64_t in_flight, double in_flight_us, uint64_t pending,
 			 uint64_t n_engines);
+
+/* The request is about to have something to hand out. */
+void scheduler_joins(struct request *request);
 
 /* Hand out what can be handed out. */
 void scheduler_run(struct cluster *cluster);

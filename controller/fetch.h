@@ -1,0 +1,30 @@
+/* controller/fetch.h - clients that want the results of a detached request, or only its end.
+ *
+ * Several may fetch one request, at their own pace, and again.  Thread: loop thread only. */
+#ifndef IPP_CONTROLLER_FETCH_H
+#define IPP_CONTROLLER_FETCH_H
+
+#include "proto/ipp.pb-c.h"
+
+struct client;
+struct cluster;
+struct ipp_error;
+struct request;
+
+/* Answered by RESULTS, then FINISHED; -ENOMEM. */
+int fetch_start(struct client *client, const Ipp__Fetch *message, struct ipp_error *err);
+
+/* The request has more results, or has ended. */
+void fetch_proceed(struct cluster *cluster, const struct request *request);
+
+/* The client takes more again. */
+void fetch_drained(struct client *client);
+
+/* The client is gone. */
+void fetch_drop(struct client *client);
+
+/* The request's end, or how far it is; `why` may be NULL. */
+void fetch_finished(struct client *client, uint64_t id, const struct request *request,
+		    const char *why);
+
+#endif

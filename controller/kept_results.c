@@ -1,0 +1,236 @@
+#include "controller/kept_results.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "proto/error.h"
+#include "proto/frame.h"
+
+struct kept_frame {
+	uint8_t *head;
+	size_t head_bytes;
+	struct blob *payload;
+};
+
+/* What stands before each frame in the file. */
+struct lengths {
+	uint64_t head, payload;
+};
+
+struct kept_results {
+	size_t *memory_bytes; /* of all */
+	size_t own_bytes;
+	struct kept_frame *frames;
+	size_t n_frames, room;
+	int fd; /* -1: nothing is in a file */
+	off_t file_bytes;
+};
+
+struct kept_results *kept_results_new(size_t *memory_bytes)
+{
+	struct kept_results *kept = calloc(1, sizeof(*kept));
+
+	if (kept)
+		*kept = (struct kept_results){.memory_bytes = memory_bytes, .fd = -1};
+	return kept;
+}
+
+void kept_results_free(struct kept_results *kept)
+{
+	if (!kept)
+		return;
+	for (size_t i = 0; i < kept->n_frames; i++) {
+		free(kept->frames[i].head);
+		blob_unref(kept->frames[i].payload);
+	}
+	*kept->memory_bytes -= kept->own_bytes;
+	if (kept->fd >= 0)
+		close(kept->fd);
+	free(kept->frames);
+	free(kept);
+}
+
+/* ---- in ---- */
+
+static const char *temporary_folder(void)
+{
+	const char *folder = getenv("TMPDIR");
+
+	return folder && *folder ? folder : "/tmp";
+}
+
+/* A file without a name; not every file system makes one at once. */
+static int open_unlinked(struct ipp_error *err)
+{
+	const char *folder = temporary_folder();
+	int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	char *path;
+
+	if (fd < 0 && asprintf(&path, "%s/ipp-results.XXXXXX", folder) >= 0) {
+		fd = mkostemp(path, O_CLOEXEC);
+		if (fd >= 0)
+			unlink(path);
+		free(path);
+	}
+	if (fd < 0)
+		return ipp_fail(err, errno,
+				"the controller cannot keep results in %.200s: %m; set TMPDIR to a "
+				"folder with room for them",
+				folder);
+	return fd;
+}
+
+static int keep_in_memory(struct kept_results *kept, const struct frame *frame, size_t bytes)
+{
+	struct kept_frame *one;
+
+	if (kept->n_frames == kept->room) {
+		const size_t room = 2 * kept->room + 8;
+		struct kept_frame *frames = realloc(kept->frames, room * sizeof(*frames));
+
+		if (!frames)
+			return -ENOMEM;
+		kept->frames = frames;
+		kept->room = room;
+	}
+	one = &kept->frames[kept->n_frames];
+	*one = (struct kept_frame){.head = malloc(frame->head_bytes + 1),
+				   .head_bytes = frame->head_bytes};
+	if (!one->head)
+		return -ENOMEM;
+	memcpy(one->head, frame->head, frame->head_bytes);
+	one->payload = blob_ref(frame->payload);
+	kept->n_frames++;
+	kept->own_bytes += bytes;
+	*kept->memory_bytes += bytes;
+	return 0;
+}
+
+/* All of `bytes` at `offset`; false with errno. */
+static bool write_all(int fd, const void *bytes, size_t n, off_t offset)
+{
+	while (n > 0) {
+		const ssize_t written = pwrite(fd, bytes, n, offset);
+
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written <= 0)
+			return false;
+		bytes = (const char *)bytes + written;
+		offset += written;
+		n -= (size_t)written;
+	}
+	return true;
+}
+
+static int keep_in_file(struct kept_results *kept, const struct frame *frame, struct ipp_error *err)
+{
+	const struct lengths lengths = {frame->head_bytes,
+					frame->payload ? frame->payload->bytes : 0};
+	const off_t head_at = kept->file_bytes + (off_t)sizeof(lengths);
+	const off_t payload_at = head_at + (off_t)lengths.head;
+
+	if (kept->fd < 0)
+		kept->fd = open_unlinked(err);
+	if (kept->fd < 0)
+		return kept->fd;
+	if (!write_all(kept->fd, &lengths, sizeof(lengths), kept->file_bytes) ||
+	    !write_all(kept->fd, frame->head, lengths.head, head_at) ||
+	    (lengths.payload > 0 &&
+	     !write_all(kept->fd, frame->payload->data, lengths.payload, payload_at)))
+		return ipp_fail(err, errno,
+				"the controller cannot keep results in %.200s: %m; set TMPDIR to a "
+				"folder with room for them",
+				temporary_folder());
+	kept->file_bytes = payload_at + (off_t)lengths.payload;
+	return 0;
+}
+
+/* Once in the file, always in the file, for the order's sake. */
+int kept_results_add(struct kept_results *kept, const struct frame *frame, struct ipp_error *err)
+{
+	const size_t bytes = sizeof(struct kept_frame) + frame->head_bytes +
+			     (frame->payload ? frame->payload->bytes : 0);
+
+	if (kept->fd < 0 && *kept->memory_bytes + bytes <= KEPT_MEMORY_MAX) {
+		if (keep_in_memory(kept, frame, bytes) < 0)
+			return ipp_fail(err, ENOMEM, "the controller is out of memory");
+		return 0;
+	}
+	return keep_in_file(kept, frame, err);
+}
+
+/* ---- out ---- */
+
+struct kept_place kept_results_end(const struct kept_results *kept)
+{
+	return (struct kept_place){.frame = kept->n_frames, .offset = kept->file_bytes};
+}
+
+bool kept_place_before(const struct kept_place *a, const struct kept_place *b)
+{
+	return a->frame < b->frame || a->offset < b->offset;
+}
+
+static bool read_all(int fd, void *bytes, size_t n, off_t offset)
+{
+	while (n > 0) {
+		const ssize_t got = pread(fd, bytes, n, offset);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return false;
+		bytes = (char *)bytes + got;
+		offset += got;
+		n -= (size_t)got;
+	}
+	return true;
+}
+
+static int send_from_file(const struct kept_results *kept, off_t *offset, struct link *link,
+			  struct ipp_error *err)
+{
+	struct lengths lengths = {0, 0};
+	struct blob *payload = NULL;
+	uint8_t *head = NULL;
+	off_t at = *offset;
+	bool whole;
+
+	whole = read_all(kept->fd, &lengths, sizeof(lengths), at);
+	at += (off_t)sizeof(lengths);
+	head = whole ? malloc(lengths.head + 1) : NULL;
+	whole = head && read_all(kept->fd, head, lengths.head, at);
+	at += (off_t)lengths.head;
+	if (whole && lengths.payload > 0) {
+		payload = blob_new(lengths.payload);
+		whole = payload && read_all(kept->fd, payload->data, lengths.payload, at) &&
+			blob_seal(payload, err) == 0;
+		at += (off_t)lengths.payload;
+	}
+	if (whole) {
+		link_forward(link, FRAME_RESULTS, head, lengths.head, payload);
+		*offset = at;
+	}
+	blob_unref(payload);
+	free(head);
+	return whole ? 0
+		     : ipp_fail(err, EIO, "the controller cannot read back the results it kept");
+}
+
+int kept_results_send(const struct kept_results *kept, struct kept_place *place, struct link *link,
+		      struct ipp_error *err)
+{
+	const struct kept_frame *frame = &kept->frames[place->frame];
+
+	if (place->frame == kept->n_frames)
+		return send_from_file(kept, &place->offset, link, err);
+	link_forward(link, FRAME_RESULTS, frame->head, frame->head_bytes, frame->payload);
+	place->frame++;
+	return 0;
+}
