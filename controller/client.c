@@ -9,9 +9,11 @@
 #include "controller/engine.h"
 #include "controller/fetch.h"
 #include "controller/kept_results.h"
+#include "controller/listing.h"
 #include "controller/request.h"
 #include "controller/scheduler.h"
 #include "controller/setup.h"
+#include "controller/survey.h"
 #include "proto/error.h"
 #include "proto/frame.h"
 
@@ -113,8 +115,8 @@ void client_request_over(struct request *request, bool cancel)
 	if (request->kind == REQUEST_PUSH && !cancel)
 		send_done(request);
 	request->state = request->n_failed > 0 ? REQUEST_FAILED
-			 : cancel		? REQUEST_CANCELLED
-						: REQUEST_DONE;
+			 : cancel	       ? REQUEST_CANCELLED
+					       : REQUEST_DONE;
 	settle(request, cancel);
 }
 
@@ -413,71 +415,16 @@ static int take_fetch(struct client *client, const struct frame *frame, struct i
 	return rc;
 }
 
-/* ---- lists of requests ---- */
-
-static void describe(const struct request *request, Ipp__Request *out)
-{
-	ipp__request__init(out);
-	out->id = request->id;
-	out->label = request->label;
-	out->state = (char *)request_state_name(request->state);
-	out->tasks = request->total == UINT64_MAX ? request->n_received : request->total;
-	out->done = request->n_done;
-	out->failed = request->n_failed;
-	out->submitted_us = request->submitted_us;
-	out->started_us = request->started_us;
-	out->ended_us = request->ended_us;
-	out->detached = request->kept != NULL;
-	out->map = request->kind == REQUEST_MAP;
-}
-
-static int by_submission(const void *a, const void *b)
-{
-	const Ipp__Request *const *x = a, *const *y = b;
-
-	if ((*x)->submitted_us != (*y)->submitted_us)
-		return (*x)->submitted_us < (*y)->submitted_us ? -1 : 1;
-	return (*x)->id < (*y)->id ? -1 : (*x)->id > (*y)->id;
-}
-
-static size_t list_length(const struct request *list)
-{
-	size_t n = 0;
-
-	for (; list; list = list->next)
-		n++;
-	return n;
-}
-
 static int take_requests(struct client *client, const struct frame *frame, struct ipp_error *err)
 {
-	const struct cluster *cluster = client->cluster;
-	const struct request *const lists[] = {cluster->history.plain.oldest,
-					       cluster->history.keeping.oldest, cluster->requests};
-	const size_t n = list_length(lists[0]) + list_length(lists[1]) + list_length(lists[2]);
-	Ipp__Requests message = IPP__REQUESTS__INIT;
-	Ipp__Request *each = calloc(n + 1, sizeof(*each));
-	Ipp__Request **pointers = calloc(n + 1, sizeof(*pointers));
-	int rc = 0;
-
 	(void)frame;
-	if (!each || !pointers) {
-		rc = ipp_fail(err, ENOMEM, "the controller is out of memory");
-		goto out;
-	}
-	message.requests = pointers;
-	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
-		for (const struct request *at = lists[i]; at; at = at->next) {
-			describe(at, &each[message.n_requests]);
-			pointers[message.n_requests] = &each[message.n_requests];
-			message.n_requests++;
-		}
-	qsort(pointers, message.n_requests, sizeof(*pointers), by_submission);
-	link_send(client->link, FRAME_REQUESTS, &message.base, NULL);
-out:
-	free(each);
-	free(pointers);
-	return rc;
+	return listing_send(client, err);
+}
+
+static int take_status(struct client *client, const struct frame *frame, struct ipp_error *err)
+{
+	(void)frame;
+	return survey_start(client, err);
 }
 
 static int take_stop(struct client *client, const struct frame *frame, struct ipp_error *err)
@@ -492,10 +439,10 @@ static const struct {
 	uint16_t type;
 	int (*take)(struct client *client, const struct frame *frame, struct ipp_error *err);
 } rules[] = {
-	{FRAME_ROSTER, take_roster}, {FRAME_PUSH, take_push}, {FRAME_CALL, take_call},
-	{FRAME_TASKS, take_tasks},   {FRAME_END, take_end},   {FRAME_CANCEL, take_cancel},
-	{FRAME_STOP, take_stop},     {FRAME_FETCH, take_fetch},
-	{FRAME_REQUESTS, take_requests},
+	{FRAME_ROSTER, take_roster}, {FRAME_PUSH, take_push},	{FRAME_CALL, take_call},
+	{FRAME_TASKS, take_tasks},   {FRAME_END, take_end},	{FRAME_CANCEL, take_cancel},
+	{FRAME_STOP, take_stop},     {FRAME_FETCH, take_fetch}, {FRAME_REQUESTS, take_requests},
+	{FRAME_STATUS, take_status},
 };
 
 static void on_frame(void *owner, struct link *link, const struct frame *frame)
@@ -566,8 +513,7 @@ static struct request *find_deserted(const struct cluster *cluster)
 {
 	struct request *request = cluster->requests;
 
-	while (request &&
-	       (request->client || (request->kept && request->total != UINT64_MAX)))
+	while (request && (request->client || (request->kept && request->total != UINT64_MAX)))
 		request = request->next;
 	return request;
 }
@@ -580,6 +526,7 @@ void client_free(struct client *client)
 	struct request *request = cluster->requests;
 
 	fetch_drop(client);
+	survey_drop(client);
 	for (; request; request = request->next)
 		if (request->client == client)
 			request->client = NULL;

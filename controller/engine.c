@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "controller/client.h"
 #include "controller/request.h"
 #include "controller/setup.h"
+#include "controller/survey.h"
 #include "proto/error.h"
 #include "proto/frame.h"
 
@@ -68,6 +70,14 @@ struct engine *engine_find(const struct cluster *cluster, uint32_t rank)
 	struct engine *engine = rank < cluster->n_ranks ? cluster->engines[rank] : NULL;
 
 	return engine && engine->link ? engine : NULL;
+}
+
+int64_t engine_now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
 }
 
 /* ---- loss ---- */
@@ -149,6 +159,7 @@ static void engine_lost(struct engine *engine, const char *why)
 	give_back(engine, &engine->in_flight, text);
 	give_back(engine, &engine->pinned, text);
 	fail_pushes(engine, text);
+	survey_answer(engine, NULL);
 	cluster_count(cluster);
 	cluster_wake(cluster);
 }
@@ -242,6 +253,17 @@ static int take_notice(struct engine *engine, const struct frame *frame, struct 
 	return 0;
 }
 
+static int take_health(struct engine *engine, const struct frame *frame, struct ipp_error *err)
+{
+	Ipp__Health *health = ipp__health__unpack(NULL, frame->head_bytes, frame->head);
+
+	if (!health)
+		return ipp_fail(err, EPROTO, "a HEALTH frame is malformed");
+	survey_answer(engine, health);
+	ipp__health__free_unpacked(health, NULL);
+	return 0;
+}
+
 static const struct {
 	uint16_t type;
 	int (*take)(struct engine *engine, const struct frame *frame, struct ipp_error *err);
@@ -249,6 +271,7 @@ static const struct {
 	{FRAME_RESULTS, take_results},
 	{FRAME_DONE, take_done},
 	{FRAME_NOTICE, take_notice},
+	{FRAME_HEALTH, take_health},
 };
 
 static void on_frame(void *owner, struct link *link, const struct frame *frame)
@@ -380,6 +403,8 @@ void engine_admit(struct cluster *cluster, struct link *link, const Ipp__Hello *
 	engine->host = strdup(hello->host);
 	engine->pid = hello->pid;
 	engine->link = link;
+	engine->joined_us = engine_now_us();
+	memset(&engine->health, 0, sizeof(engine->health));
 	link_own(link, &events, engine);
 	welcome.rank = (int32_t)rank;
 	welcome.job = (char *)cluster->setup->job;

@@ -31,11 +31,18 @@ struct engine {
 	struct variable *variables; /* its namespace */
 	unsigned losses;
 	uint64_t n_done, n_failed; /* tasks, in all its lives */
+	int64_t joined_us;	   /* the last time; CLOCK_MONOTONIC */
+	struct {
+		bool busy;
+		uint64_t busy_us, memory_bytes;
+	} health; /* as it last said */
 };
 
 /* An engine said HELLO with this rank, or with -1 for any (takes `link`). */
 void engine_admit(struct cluster *cluster, struct link *link, const Ipp__Hello *hello);
 void engine_free(struct engine *engine); /* NULL is fine */
+
+int64_t engine_now_us(void); /* CLOCK_MONOTONIC, as in joined_us */
 
 /* Live engine of that rank, or NULL. */
 struct engine *engine_find(const struct cluster *cluster, uint32_t rank);

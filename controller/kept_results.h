@@ -1,8 +1,8 @@
 /* controller/kept_results.h - the RESULTS of a detached request, frame by frame as they came, for
  * whoever fetches them.
  *
- * In memory as long as all requests of the cluster together keep no more than KEPT_MEMORY_MAX there,
- * then in an unlinked file in $TMPDIR, one for each request.  Thread: loop thread only. */
+ * In memory as long as all requests of the cluster together keep no more than KEPT_MEMORY_MAX
+ * there, then in an unlinked file in $TMPDIR, one for each request.  Thread: loop thread only. */
 #ifndef IPP_CONTROLLER_KEPT_RESULTS_H
 #define IPP_CONTROLLER_KEPT_RESULTS_H
 
@@ -34,7 +34,8 @@ int kept_results_add(struct kept_results *kept, const struct frame *frame, struc
 struct kept_place kept_results_end(const struct kept_results *kept);
 bool kept_place_before(const struct kept_place *a, const struct kept_place *b);
 
-/* Send the frame at *place, which is not the end, and move it on.  0, or the file cannot be read. */
+/* Send the frame at *place, which is not the end, and move it on.  0, or the file cannot be read.
+ */
 int kept_results_send(const struct kept_results *kept, struct kept_place *place, struct link *link,
 		      struct ipp_error *err);
 

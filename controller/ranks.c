@@ -38,6 +38,14 @@ bool ranks_have(const struct ranks *ranks, uint32_t rank)
 	return word < ranks->n_words && (ranks->words[word] >> rank % WORD_BITS & 1);
 }
 
+bool ranks_remove(struct ranks *ranks, uint32_t rank)
+{
+	if (!ranks_have(ranks, rank))
+		return false;
+	ranks->words[rank / WORD_BITS] &= ~(UINT64_C(1) << rank % WORD_BITS);
+	return true;
+}
+
 int ranks_join(struct ranks *ranks, const struct ranks *others)
 {
 	if (make_room(ranks, others->n_words) < 0)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "engine/exits.h"
+#include "engine/health.h"
 #include "engine/worker_process.h"
 #include "proto/connection.h"
 #include "proto/dial.h"
@@ -50,6 +51,7 @@ struct engine {
 	struct kept *kept;   /* pushes before calls do not matter: names are looked up late */
 	struct slices queue; /* given to the worker, no result yet, in order */
 	struct verdict *verdicts;
+	struct health health;
 	unsigned idle_deaths; /* workers in a row that died and ran nothing */
 	int32_t rank;
 	bool welcome, goodbye;
@@ -159,6 +161,7 @@ static void send_verdict(struct engine *engine, const struct verdict *verdict)
 	results.request = verdict->request;
 	results.n_results = 1;
 	results.results = &one;
+	health_count(&engine->health, one);
 	link_send(engine->controller, FRAME_RESULTS, &results.base, NULL);
 }
 
@@ -180,8 +183,10 @@ static void worker_results(struct engine *engine, const struct frame *frame)
 	Ipp__Results *results = ipp__results__unpack(NULL, frame->head_bytes, frame->head);
 	const bool in_turn = results && slices_in_turn(&engine->queue, results);
 
-	for (size_t i = 0; in_turn && i < results->n_results; i++)
+	for (size_t i = 0; in_turn && i < results->n_results; i++) {
+		health_count(&engine->health, results->results[i]);
 		slices_finish_first(&engine->queue);
+	}
 	if (in_turn) {
 		engine->idle_deaths = 0;
 		link_forward(engine->controller, frame->type, frame->head, frame->head_bytes,
@@ -418,6 +423,18 @@ static int take_close(struct engine *engine, const struct frame *frame)
 	return 0;
 }
 
+static int take_probe(struct engine *engine, const struct frame *frame)
+{
+	const struct progress progress = worker_progress(engine->worker);
+	Ipp__Health health;
+
+	(void)frame;
+	health_describe(&engine->health, &progress, worker_pid(engine->worker),
+			engine->queue.n_tasks, &health);
+	link_send(engine->controller, FRAME_HEALTH, &health.base, NULL);
+	return 0;
+}
+
 static const struct {
 	uint16_t type;
 	int (*take)(struct engine *engine, const struct frame *frame);
@@ -427,6 +444,7 @@ static const struct {
 	{FRAME_GOODBYE, take_goodbye, false}, {FRAME_PUSH, take_push, true},
 	{FRAME_CALL, take_call, true},	      {FRAME_TASKS, take_tasks, true},
 	{FRAME_CANCEL, take_cancel, true},    {FRAME_CLOSE, take_close, true},
+	{FRAME_PROBE, take_probe, true},
 };
 
 static void on_frame(void *owner, struct link *link, const struct frame *frame)

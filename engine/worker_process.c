@@ -212,6 +212,11 @@ struct link *worker_link(const struct worker_process *worker)
 	return worker->link;
 }
 
+pid_t worker_pid(const struct worker_process *worker)
+{
+	return worker->pid;
+}
+
 struct progress worker_progress(const struct worker_process *worker)
 {
 	return *worker->progress;

@@ -30,7 +30,9 @@ void worker_free(struct worker_process *worker); /* kills it and what it left; N
 void worker_kill(struct worker_process *worker); /* on_death follows */
 struct link *worker_link(const struct worker_process *worker);
 
-/* What it was doing when it died. */
+pid_t worker_pid(const struct worker_process *worker); /* 0 once it is dead */
+
+/* What it is doing, a hint while it lives; what it was doing when it died. */
 struct progress worker_progress(const struct worker_process *worker);
 
 #endif

@@ -189,7 +189,7 @@ static inline void apply(struct peer *client, uint64_t request, uint32_t *ranks,
 }
 
 static inline void push(struct peer *client, uint64_t request, uint32_t *ranks, size_t n,
-		 const char *variable, int64_t integer)
+			const char *variable, int64_t integer)
 {
 	Ipp__Targets targets = IPP__TARGETS__INIT;
 	Ipp__Value value = IPP__VALUE__INIT;
@@ -217,7 +217,7 @@ static inline void cancel(struct peer *client, uint64_t request)
 /* ---- what engines say ---- */
 
 static inline void answer(struct peer *engine, uint64_t request, const uint64_t *indices, size_t n,
-		   uint64_t elapsed_us)
+			  uint64_t elapsed_us)
 {
 	Ipp__Results results = IPP__RESULTS__INIT;
 	Ipp__Result *each = calloc(n, sizeof(*each)), **pointers = calloc(n, sizeof(*pointers));
@@ -236,7 +236,8 @@ static inline void answer(struct peer *engine, uint64_t request, const uint64_t 
 	free(pointers);
 }
 
-static inline void answer_one(struct peer *engine, uint64_t request, uint64_t index, uint64_t elapsed_us)
+static inline void answer_one(struct peer *engine, uint64_t request, uint64_t index,
+			      uint64_t elapsed_us)
 {
 	answer(engine, request, &index, 1, elapsed_us);
 }
