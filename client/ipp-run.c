@@ -6,8 +6,9 @@
 #include "client/verb.h"
 
 static const struct verb *const verbs[] = {
-	&verb_loo, &verb_cv,	&verb_forest, &verb_map,  &verb_apply,
-	&verb_ids, &verb_start, &verb_stop,   &verb_wait,
+	&verb_loo,    &verb_cv,	   &verb_forest,  &verb_map,	&verb_apply,
+	&verb_status, &verb_queue, &verb_history, &verb_cancel, &verb_ids,
+	&verb_start,  &verb_stop,  &verb_wait,
 };
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
@@ -53,13 +54,15 @@ int main(int argc, char **argv)
 		return verbs[i]->run(argc - 1, argv + 1);
 	}
 	if (argc < 2)
-		fputs("ipp-run: which verb? loo, cv, forest, map, apply, ids, start, stop or wait\n",
-		      stderr);
+		fputs("ipp-run: which verb? ", stderr);
 	else
-		fprintf(stderr,
-			"ipp-run: '%.100s' is not a verb: loo, cv, forest, map, apply, ids, start, stop or wait; see "
-			"ipp-run "
-			"--help\n",
-			name);
+		fprintf(stderr, "ipp-run: '%.100s' is not a verb: ", name);
+	for (size_t i = 0; i < N_VERBS; i++)
+		fprintf(stderr, "%s%s",
+			i == 0		  ? ""
+			: i + 1 < N_VERBS ? ", "
+					  : " or ",
+			verbs[i]->name);
+	fputs("; see ipp-run --help\n", stderr);
 	return EXIT_OURS;
 }

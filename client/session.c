@@ -307,6 +307,10 @@ void ipp_disconnect(struct ipp_client *client)
 		event_base_free(client->base);
 	connection_fini(&client->connection);
 	ipp__roster__free_unpacked(client->roster, NULL);
+	ipp__requests__free_unpacked(client->requests_head, NULL);
+	ipp__status__free_unpacked(client->status_head, NULL);
+	free(client->requests_seen);
+	free(client->statuses);
 	free(client->engines);
 	free(client);
 }

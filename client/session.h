@@ -37,6 +37,12 @@ struct ipp_client {
 	struct ipp_engine *engines;
 	size_t n_engines;
 	Ipp__Roster *roster; /* owns the names in engines */
+
+	struct ipp_request_info *requests_seen;
+	Ipp__Requests *requests_head; /* owns the texts in it */
+	struct ipp_engine_status *statuses;
+	struct ipp_status status;
+	Ipp__Status *status_head; /* likewise */
 };
 
 /* Turn the loop until `take` returns false.  0; -EINTR when interrupted and `interruptible`;

@@ -57,6 +57,30 @@ int verb_number(const char *option, const char *text, uint64_t low, uint64_t hig
 			option, text, (unsigned long long)low, (unsigned long long)high);
 }
 
+int verb_request_id(const char *text, uint64_t *out, struct ipp_error *err)
+{
+	unsigned long long client, number;
+	int end = 0;
+
+	if (text[0] >= '0' && text[0] <= '9' &&
+	    sscanf(text, "%llu.%n%llu%n", &client, &end, &number, &end) == 2 && text[end] == '\0' &&
+	    strspn(text, "0123456789.") == (size_t)end && client > 0 && client <= UINT32_MAX &&
+	    number > 0 && number <= UINT32_MAX) {
+		*out = client << 32 | number;
+		return 0;
+	}
+	return ipp_fail(err, EINVAL,
+			"ipp-run: '%.60s' is no request: give an id such as 3.1; ipp-run queue and "
+			"ipp-run history list them",
+			text);
+}
+
+const char *verb_request_name(uint64_t id, char name[VERB_ID_BYTES])
+{
+	snprintf(name, VERB_ID_BYTES, "%u.%u", (unsigned)(id >> 32), (unsigned)id);
+	return name;
+}
+
 static void print_notice(const char *text)
 {
 	fflush(stdout);

@@ -22,8 +22,8 @@ struct verb {
 	int (*run)(int argc, char **argv);
 };
 
-extern const struct verb verb_apply, verb_cv, verb_forest, verb_ids, verb_loo, verb_map, verb_start,
-	verb_stop, verb_wait;
+extern const struct verb verb_apply, verb_cancel, verb_cv, verb_forest, verb_history, verb_ids,
+	verb_loo, verb_map, verb_queue, verb_start, verb_status, verb_stop, verb_wait;
 
 double verb_seconds(void); /* CLOCK_MONOTONIC */
 
@@ -37,6 +37,13 @@ int verb_misuse(const struct verb *verb, const char *fmt, ...)
 /* A whole number in [low, high]; -EINVAL with what `option` takes. */
 int verb_number(const char *option, const char *text, uint64_t low, uint64_t high, uint64_t *out,
 		struct ipp_error *err);
+
+/* A request's id as people write it, "3.1"; -EINVAL. */
+int verb_request_id(const char *text, uint64_t *out, struct ipp_error *err);
+
+/* The same in the other direction. */
+#define VERB_ID_BYTES 24
+const char *verb_request_name(uint64_t id, char name[VERB_ID_BYTES]);
 
 /* Connect; `engines` as typed with --engines, 0 when it was not.  Ctrl-C interrupts from then on.
  */

@@ -133,4 +133,48 @@ struct ipp_run {
  * ipp_interrupt(); -ECANCELED when done() stopped it; or the controller was lost. */
 int ipp_run(struct ipp_client *client, const struct ipp_run *run, struct ipp_error *err);
 
+/* ---- requests, of all clients ---- */
+
+/* A call or a push that waits, runs, or has ended. */
+struct ipp_request_info {
+	uint64_t id;		      /* people write it CLIENT.NUMBER: its upper and lower half */
+	const char *label;	      /* what its client called it; "" when it did not */
+	const char *state;	      /* "waiting", "running", "done", "failed", "cancelled" */
+	uint64_t tasks, done, failed; /* tasks so far */
+	int64_t submitted_us;	      /* CLOCK_REALTIME of the controller's node */
+	int64_t started_us, ended_us; /* 0: not yet */
+	bool detached;		      /* its results are kept */
+	bool map;		      /* of the load-balanced view */
+};
+
+/* All that the controller knows, by time of submission; of ended ones the last 1000 or so (borrowed
+ * until the next call or ipp_disconnect()). */
+int ipp_requests(struct ipp_client *client, const struct ipp_request_info **out, size_t *n,
+		 struct ipp_error *err);
+
+/* End a request of another client, which is told.  -ESRCH: there is none, or it has ended. */
+int ipp_cancel_request(struct ipp_client *client, uint64_t id, struct ipp_error *err);
+
+/* ---- how the engines are ---- */
+
+struct ipp_engine_status {
+	uint32_t rank, pid;
+	const char *host;
+	const char *state; /* "idle", "busy", "silent" (no answer for a second), "lost" */
+	uint64_t done, failed, queued; /* tasks */
+	uint64_t busy_us, up_us;       /* in tasks, of the time since it registered */
+	uint64_t memory_bytes;	       /* resident: guard, engine and worker */
+	uint64_t losses;	       /* how often it was lost */
+};
+
+struct ipp_status {
+	const struct ipp_engine_status *engines; /* by rank */
+	size_t n_engines;
+	uint64_t clients;
+	uint64_t pending; /* tasks that no engine was given yet */
+};
+
+/* Borrowed until the next call or ipp_disconnect(). */
+int ipp_status(struct ipp_client *client, const struct ipp_status **out, struct ipp_error *err);
+
 #endif
