@@ -45,6 +45,7 @@ WIRE     := $(call archive,proto)
 WIRELIBS  = $(call pkg,libs,libevent_openssl libevent_core openssl libprotobuf-c)
 JSONLIBS  = $(call pkg,libs,jansson)
 PMIXLIBS  = $(call pkg,libs,pmix)
+TERMLIBS  = $(call pkg,libs,ncursesw)
 
 all: $(PROGRAMS) $(MODULES) $(PLUGIN)  ## build everything (the default)
 
@@ -60,6 +61,7 @@ $(B)/modules/forest.so: $(call objects,engine/modules/forest) $(call archive,eng
 $(B)/ipp-controller $(B)/ipp-engine $(B)/ipp-run $(B)/ipp-launch: LDLIBS = $(WIRELIBS) $(JSONLIBS) -lm
 $(B)/ipp-worker $(B)/ipp-guard: LDLIBS = $(call pkg,libs,libevent_core libprotobuf-c) -ldl -lm
 $(B)/ipp-launch: LDLIBS += $(PMIXLIBS) -lslurm
+$(B)/ipp-run: LDLIBS += $(TERMLIBS)
 $(B)/launcher/%.o: CPPFLAGS += $(call pkg,cflags,pmix)
 
 $(PROGRAMS):
@@ -99,7 +101,7 @@ $(B)/%.o: %.c $(B)/proto/ipp.pb-c.h | packages
 $(B)/tests/%: $(B)/tests/unit/%.o $(foreach f,$(FOLDERS),$(call archive,$(f)))
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
-		$(WIRELIBS) $(JSONLIBS) $(PMIXLIBS) -lslurm $(call pkg,libs,cmocka) -ldl -lm
+		$(WIRELIBS) $(JSONLIBS) $(PMIXLIBS) $(TERMLIBS) -lslurm $(call pkg,libs,cmocka) -ldl -lm
 
 $(B)/tests/modules/%.so: $(B)/tests/modules/%.o
 	$(CC) $(CFLAGS) $(LDFLAGS) -shared -o $@ $<

@@ -23,7 +23,7 @@ struct verb {
 };
 
 extern const struct verb verb_apply, verb_cancel, verb_cv, verb_forest, verb_history, verb_ids,
-	verb_loo, verb_map, verb_queue, verb_start, verb_status, verb_stop, verb_wait;
+	verb_loo, verb_map, verb_queue, verb_start, verb_status, verb_stop, verb_top, verb_wait;
 
 double verb_seconds(void); /* CLOCK_MONOTONIC */
 
