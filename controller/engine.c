@@ -121,6 +121,11 @@ static void give_back(struct engine *engine, struct slices *slices, const char *
 	}
 }
 
+bool engine_owes(const struct engine *engine)
+{
+	return engine->in_flight.n_tasks > 0 || engine->unanswered.n > 0;
+}
+
 static void fail_pushes(struct engine *engine, const char *why)
 {
 	while (engine->unanswered.n > 0) {
@@ -137,7 +142,7 @@ static void fail_pushes(struct engine *engine, const char *why)
 	}
 }
 
-static void engine_lost(struct engine *engine, const char *why)
+void engine_lose(struct engine *engine, const char *why)
 {
 	struct cluster *cluster = engine->cluster;
 	char text[256];
@@ -283,17 +288,17 @@ static void on_frame(void *owner, struct link *link, const struct frame *frame)
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
 		if (rules[i].type == frame->type) {
 			if (rules[i].take(engine, frame, &err) < 0)
-				engine_lost(engine, err.text);
+				engine_lose(engine, err.text);
 			return;
 		}
 	ipp_fail(&err, EPROTO, "it sent a %s frame, which engines do not", frame_name(frame->type));
-	engine_lost(engine, err.text);
+	engine_lose(engine, err.text);
 }
 
 static void on_close(void *owner, struct link *link, const struct ipp_error *why)
 {
 	(void)link;
-	engine_lost(owner, why->code ? why->text : "its process ended");
+	engine_lose(owner, why->code ? why->text : "its process ended");
 }
 
 static const struct link_events events = {.on_frame = on_frame, .on_close = on_close};
@@ -393,7 +398,7 @@ void engine_admit(struct cluster *cluster, struct link *link, const Ipp__Hello *
 	}
 	earlier = engine_find(cluster, rank);
 	if (earlier)
-		engine_lost(earlier, "it was started again");
+		engine_lose(earlier, "it was started again");
 	engine = engine_of_rank(cluster, rank);
 	if (!engine) {
 		refuse(link, "the controller is out of memory");
@@ -405,6 +410,7 @@ void engine_admit(struct cluster *cluster, struct link *link, const Ipp__Hello *
 	engine->link = link;
 	engine->joined_us = engine_now_us();
 	memset(&engine->health, 0, sizeof(engine->health));
+	memset(&engine->pulse, 0, sizeof(engine->pulse));
 	link_own(link, &events, engine);
 	welcome.rank = (int32_t)rank;
 	welcome.job = (char *)cluster->setup->job;

@@ -36,6 +36,11 @@ struct engine {
 		bool busy;
 		uint64_t busy_us, memory_bytes;
 	} health; /* as it last said */
+	struct {
+		uint64_t arrivals;
+		size_t backlog;
+		unsigned silent; /* periods in a row */
+	} pulse; /* heartbeat.c's */
 };
 
 /* An engine said HELLO with this rank, or with -1 for any (takes `link`). */
@@ -46,6 +51,12 @@ int64_t engine_now_us(void); /* CLOCK_MONOTONIC, as in joined_us */
 
 /* Live engine of that rank, or NULL. */
 struct engine *engine_find(const struct cluster *cluster, uint32_t rank);
+
+/* It is lost: close its link, give its tasks to others, tell clients why. */
+void engine_lose(struct engine *engine, const char *why);
+
+/* Whether it has been given something that it has not answered. */
+bool engine_owes(const struct engine *engine);
 
 /* Hand it a slice of `request` (takes the slice). */
 void engine_give(struct engine *engine, struct request *request, struct slice *slice);

@@ -11,6 +11,7 @@
 
 #include "controller/cluster.h"
 #include "controller/door.h"
+#include "controller/heartbeat.h"
 #include "controller/setup.h"
 #include "proto/error.h"
 
@@ -137,6 +138,7 @@ static int serve(const struct setup *setup, struct ipp_error *err)
 	struct event *signals[2] = {NULL, NULL};
 	struct event *owner = NULL;
 	struct cluster cluster = {0};
+	struct heartbeat *heartbeat = NULL;
 	struct door *door = NULL;
 	int rc;
 
@@ -153,6 +155,11 @@ static int serve(const struct setup *setup, struct ipp_error *err)
 		rc = ipp_fail(err, ENOMEM, "ipp-controller: cannot watch its owner");
 		goto out;
 	}
+	heartbeat = heartbeat_start(&cluster, HEARTBEAT_MS);
+	if (!heartbeat) {
+		rc = ipp_fail(err, ENOMEM, "ipp-controller: out of memory");
+		goto out;
+	}
 	door = door_open(&cluster, err);
 	if (!door) {
 		rc = -err->code;
@@ -163,6 +170,7 @@ out:
 	if (rc < 0)
 		setup_withdraw(setup);
 	door_close(door);
+	heartbeat_stop(heartbeat);
 	cluster_fini(&cluster);
 	for (size_t i = 0; i < 2; i++)
 		if (signals[i])

@@ -22,6 +22,8 @@
 #define STEADY_MS 10000
 #define BACKOFF_MS 20	 /* doubled with each such death */
 #define PATIENCE_MS 2000 /* for an engine to end by itself once the owner has */
+#define STOPPED_MS 3000	 /* for a stopped engine to go on; the controller bears a longer silence */
+#define LATE_MS 2000	 /* past a deadline by so much: we were stopped ourselves, as by scontrol suspend */
 
 static long long now_ms(void)
 {
@@ -65,35 +67,49 @@ static pid_t start_engine(const char *path, char **argv)
 	_exit(EXIT_ENGINE_OURS);
 }
 
+/* What is left until `until`, for poll(); at its end the engine is killed.  -1: there is none. */
+static int time_left(pid_t pid, long long until)
+{
+	const long long left = until - now_ms();
+
+	if (until < 0)
+		return -1;
+	if (left > 0)
+		return (int)left;
+	kill(pid, SIGKILL);
+	return -1;
+}
+
 /* Wait for the engine to end; its status.  When the owner ends first the engine is given
- * PATIENCE_MS, then killed. */
+ * PATIENCE_MS, then killed; so it is when it stays stopped. */
 static int wait_engine(pid_t pid, int children, int *owner)
 {
+	bool dying = false; /* as its owner has ended */
 	long long until = -1;
 	int status;
 
-	while (waitpid(pid, &status, WNOHANG) != pid) {
+	for (;;) {
 		struct pollfd on[2] = {{.fd = children, .events = POLLIN},
 				       {.fd = *owner, .events = POLLIN}};
 		struct signalfd_siginfo info;
-		int left = -1;
 
-		if (until >= 0) {
-			left = (int)(until - now_ms());
-			if (left <= 0) {
-				kill(pid, SIGKILL);
-				left = -1;
-			}
+		while (waitpid(pid, &status, WNOHANG | WUNTRACED | WCONTINUED) == pid) {
+			if (WIFEXITED(status) || WIFSIGNALED(status))
+				return status;
+			if (!dying)
+				until = WIFSTOPPED(status) ? now_ms() + STOPPED_MS : -1;
 		}
-		poll(on, 2, left);
+		if (until >= 0 && now_ms() - until > LATE_MS)
+			until = now_ms() + STOPPED_MS;
+		poll(on, 2, time_left(pid, until));
 		if (on[1].revents) {
 			*owner = -1;
+			dying = true;
 			until = now_ms() + PATIENCE_MS;
 		}
 		while (read(children, &info, sizeof(info)) == (ssize_t)sizeof(info))
 			;
 	}
-	return status;
 }
 
 /* Not before its time, but at once when the owner ends. */

@@ -204,12 +204,18 @@ static int take_frame(struct link *link, struct evbuffer *in, struct ipp_error *
 	return link->payload_filled == link->header.payload_bytes;
 }
 
+uint64_t link_arrivals(const struct link *link)
+{
+	return link->arrivals;
+}
+
 bool link_parse(struct link *link, struct evbuffer *in)
 {
 	struct ipp_error err = {0};
 	bool freed = false;
 	int rc = 0;
 
+	link->arrivals++;
 	link->freed = &freed;
 	while (!link->failed && (rc = take_frame(link, in, &err)) == 1) {
 		struct blob *payload = link->payload;

@@ -72,6 +72,10 @@ void link_forward(struct link *link, uint16_t type, const uint8_t *head, size_t 
 /* Bytes queued and not yet given to the kernel; memfds count in full. */
 size_t link_backlog(const struct link *link);
 
+/* How often something has come from the peer, be it part of a frame: more than before means that it
+ * lives. */
+uint64_t link_arrivals(const struct link *link);
+
 /* Write what the kernel takes at once, now instead of at the end of the turn. */
 void link_flush(struct link *link);
 

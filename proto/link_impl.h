@@ -28,6 +28,7 @@ struct link {
 	struct event *closing; /* made active by link_fail() */
 	struct ipp_error why;
 	bool failed, trusted;
+	uint64_t arrivals;
 	bool *freed; /* set by link_free() while a callback runs */
 
 	/* The frame that is coming in. */

@@ -26,6 +26,29 @@ predictions() { jq -c .predictions; }
 	wait_until 5 none_left
 }
 
+@test "a silent engine is given up within 10 s, and each result comes once" {
+	# Its guard, which would notice sooner, is stopped with it.
+	# shellcheck disable=SC2016
+	ipp map --engines 2 -- sh -c '
+		if [ $1 = 5 ] && mkdir once 2>/dev/null; then
+			engine=$(awk "{print \$4}" /proc/$PPID/stat)
+			kill -STOP $(awk "{print \$4}" /proc/$engine/stat) $engine
+		fi
+		echo $1' sh ::: $(seq 40)
+	show
+	[ "$status" = 0 ]
+	[ "$output" = "$(seq 40)" ]
+	[[ $stderr == "ipp-run: engine "?" on "*" was lost: it has been silent for 8 s; is it stopped?; its "*" tasks go elsewhere" ]]
+}
+
+@test "a stopped engine comes back" {
+	start 1
+	engine=$(ours ipp-engine)
+	kill -STOP "$engine"
+	wait_until 10 replaced 0 "$engine"
+	ipp-run stop
+}
+
 @test "a task that kills its engine each time is given up, and the rest goes on" {
 	# shellcheck disable=SC2016
 	ipp map --engines 2 -k -- sh -c '
