@@ -138,6 +138,16 @@ list_listeners()
 	[ "$status" -eq 3 ]
 }
 
+@test "an engine that is stopped on another node does not hold up srun" {
+	# shellcheck disable=SC2016
+	run timeout 30 "$slurm_tests/cluster" run "$IPP_TEST_CLUSTER" -u alice -w head -- \
+		srun -N2 -n2 --ipp-engines bash -c '
+			ipp-run apply --targets 1 -- sh -c "echo >stopped; kill -STOP \$(pgrep -x ipp-engine)" &
+			until [ -e stopped ]; do sleep 0.05; done
+			exit 5'
+	[ "$status" -eq 5 ]
+}
+
 @test "a death by signal of the command is srun's exit code, too" {
 	run_srun -N2 -n2 --ipp-engines bash -c 'kill -9 $$'
 	[ "$status" -eq 137 ]
