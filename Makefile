@@ -108,7 +108,7 @@ $(B)/tests/modules/%.so: $(B)/tests/modules/%.o
 
 .PHONY: packages
 packages:  # a missing header is named with its package, before the compiler trips over it
-	@contrib/packages check build
+	@CC='$(CC)' CPPFLAGS='$(CPPFLAGS)' contrib/packages check
 
 # ---- tests -----------------------------------------------------------------------------------
 check: check-packages  ## install what the tests need, build, run all tests
