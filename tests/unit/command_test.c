@@ -44,7 +44,11 @@ static int teardown(void **state)
 /* Run `argv` on `item`; a NULL item is a direct view's task. */
 static void run(const char *item, const char *const *argv)
 {
-	struct task task = {.item = {.kind = item ? IPP_TEXT : IPP_NONE, .text = item}};
+	struct task task = {.index = 4,
+			    .engine = 2,
+			    .item = {.kind = item ? IPP_TEXT : IPP_NONE,
+				     .text = item,
+				     .bytes = item ? strlen(item) : 0}};
 	void *opened;
 
 	call.argv = (char **)argv;
@@ -97,6 +101,50 @@ static void without_braces_the_item_comes_last(void **state)
 	(void)state;
 	RUN("{}", "echo", "a");
 	assert_holds(outcome.out, "a {}\n");
+}
+
+static void numbers_of_task_and_engine_go_where_they_stand(void **state)
+{
+	(void)state;
+	RUN("d/a.b", "echo", "{#}", "{%}", "{/.}");
+	assert_holds(outcome.out, "5 3 a\n");
+}
+
+static void it_is_told_which_task_it_is(void **state)
+{
+	(void)state;
+	RUN(NULL, "sh", "-c",
+	    "echo $IPP_ENGINE $IPP_RANK $IPP_INDEX $PARALLEL_SEQ $PARALLEL_JOBSLOT");
+	assert_holds(outcome.out, "2 2 4 5 3\n");
+}
+
+static void an_item_with_a_nul_is_the_tasks_failure(void **state)
+{
+	struct task task = {.item = {.kind = IPP_TEXT, .text = "a\0b", .bytes = 3}};
+	char *word = (char *)"echo";
+	void *opened;
+
+	(void)state;
+	call.argv = &word;
+	call.n_argv = 1;
+	assert_int_equal(command_runtime.open(&opened, &call, NULL, &err), 0);
+	command_runtime.run(opened, &task, &outcome);
+	command_runtime.close(opened);
+	assert_outcome(IPP__OUTCOME__NO_COMMAND, 126, "a NUL byte is in the item");
+}
+
+static void one_that_runs_too_long_is_killed_and_what_it_wrote_comes_back(void **state)
+{
+	(void)state;
+	call.task_timeout_ms = 100;
+	RUN(NULL, "sh", "-c", "echo out; echo err >&2; sleep 1000 & setsid sleep 1000");
+	assert_outcome(IPP__OUTCOME__TIMED_OUT, SIGKILL,
+		       "sh ran longer than the 0.1 s of --task-timeout and was killed");
+	assert_holds(outcome.out, "out\n");
+	assert_holds(outcome.err, "err\n");
+	call.task_timeout_ms = 60000;
+	RUN(NULL, "true");
+	assert_outcome(IPP__OUTCOME__OK, 0, "");
 }
 
 static void no_shell_reads_the_words(void **state)
@@ -242,6 +290,10 @@ int main(void)
 		TEST(stdout_and_stderr_come_back_apart),
 		TEST(the_item_goes_where_braces_stand),
 		TEST(without_braces_the_item_comes_last),
+		TEST(numbers_of_task_and_engine_go_where_they_stand),
+		TEST(it_is_told_which_task_it_is),
+		TEST(an_item_with_a_nul_is_the_tasks_failure),
+		TEST(one_that_runs_too_long_is_killed_and_what_it_wrote_comes_back),
 		TEST(no_shell_reads_the_words),
 		TEST(in_a_direct_view_braces_stay),
 		TEST(its_stdin_is_empty),
