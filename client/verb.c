@@ -227,6 +227,16 @@ int verb_words(struct verb_words *out, int argc, char **argv, struct ipp_error *
 	return 0;
 }
 
+const char *verb_label(const struct verb_words *words, char label[VERB_LABEL_BYTES])
+{
+	int at = snprintf(label, VERB_LABEL_BYTES, "%s", words->function ? words->function : "");
+
+	for (size_t i = 0; words->argv && words->argv[i] && at + 1 < VERB_LABEL_BYTES; i++)
+		at += snprintf(label + at, VERB_LABEL_BYTES - (size_t)at, "%s%s", i ? " " : "",
+			       words->argv[i]);
+	return label;
+}
+
 int verb_exit_code(uint64_t n_failed, const struct ipp_result *last_not_run)
 {
 	if (last_not_run->outcome == IPP_NO_COMMAND)

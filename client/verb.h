@@ -10,6 +10,7 @@
 
 enum verb_exit {
 	EXIT_FAILED_MAX = 101, /* 1..100 tasks failed; 101: more than 100 */
+	EXIT_TIMED_OUT = 124,  /* --timeout was over */
 	EXIT_OURS = 125,       /* wrong use, no cluster, or it was lost */
 	EXIT_CANNOT_RUN = 126,
 	EXIT_NOT_FOUND = 127,
@@ -66,6 +67,10 @@ struct verb_words {
 	size_t n_items;
 };
 int verb_words(struct verb_words *out, int argc, char **argv, struct ipp_error *err);
+
+/* What a list of requests calls them: the words, as many as fit. */
+#define VERB_LABEL_BYTES 80
+const char *verb_label(const struct verb_words *words, char label[VERB_LABEL_BYTES]);
 
 /* The exit code for tasks that failed: how many, or why the last could not be run. */
 int verb_exit_code(uint64_t n_failed, const struct ipp_result *last_not_run);

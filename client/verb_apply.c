@@ -34,7 +34,7 @@ static int apply(int argc, char **argv)
 		{0},
 	};
 	const char *targets_text = NULL;
-	char directory[4096];
+	char directory[4096], label[VERB_LABEL_BYTES];
 	struct apply apply = {0};
 	struct ipp_client *client = NULL;
 	struct verb_words words = {0};
@@ -68,6 +68,7 @@ static int apply(int argc, char **argv)
 	if (rc == 0) {
 		run.function = words.function;
 		run.argv = words.argv;
+		run.label = verb_label(&words, label);
 		run.directory = getcwd(directory, sizeof(directory));
 		run.targets = apply.targets = targets;
 		rc = ipp_run(client, &run, &err);

@@ -71,7 +71,7 @@ static int map(int argc, char **argv)
 		{"keep-going", no_argument, NULL, 'k'},
 		{0},
 	};
-	char directory[4096];
+	char directory[4096], label[VERB_LABEL_BYTES];
 	struct ipp_error err;
 	struct map map = {.err = &err};
 	struct ipp_run run = {.next = next, .done = done, .owner = &map};
@@ -103,6 +103,7 @@ static int map(int argc, char **argv)
 		map.n_items = words.n_items;
 		run.function = words.function;
 		run.argv = words.argv;
+		run.label = verb_label(&words, label);
 		run.directory = getcwd(directory, sizeof(directory));
 		rc = ipp_run(client, &run, &err);
 	}
