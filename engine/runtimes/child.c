@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <event2/buffer.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -13,6 +14,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "engine/orphans.h"
@@ -155,25 +157,53 @@ static bool have_children(void)
 	return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
-/* Collect what it writes until it has ended: waitpid()'s status. */
-static int await(pid_t pid, int pidfd, struct outcome *outcome)
+static int64_t clock_ms(void)
 {
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
+/* For poll(): what is left until then, -1 for ever. */
+static int left_ms(int64_t deadline_ms)
+{
+	const int64_t left = deadline_ms > 0 ? deadline_ms - clock_ms() : -1;
+
+	if (deadline_ms == 0)
+		return -1;
+	return left < 0 ? 0 : left < INT_MAX ? (int)left : INT_MAX;
+}
+
+/* Collect what it writes until it has ended, or its time is up, which kills it: ETIME or 0. */
+static int await(pid_t pid, int pidfd, uint32_t timeout_ms, struct outcome *outcome, int *status)
+{
+	int64_t deadline_ms = timeout_ms ? clock_ms() + timeout_ms : 0;
+	int failed = 0;
+
 	struct pollfd on[3] = {{.fd = pidfd, .events = POLLIN},
 			       {.fd = pipes.out[0], .events = POLLIN},
 			       {.fd = pipes.err[0], .events = POLLIN}};
-	int status = 0;
 
 	while (!on[0].revents) {
-		if (poll(on, 3, -1) < 0)
+		const int n = poll(on, 3, left_ms(deadline_ms));
+
+		if (n < 0)
 			continue;
+		if (deadline_ms > 0 && !on[0].revents && left_ms(deadline_ms) == 0) {
+			failed = ETIME;
+			deadline_ms = 0;
+			kill(-pid, SIGKILL);
+			kill(pid, SIGKILL); /* it may have moved to another group */
+		}
 		if (on[1].revents)
 			read_some(pipes.out[0], outcome->out);
 		if (on[2].revents)
 			read_some(pipes.err[0], outcome->err);
 	}
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+	while (waitpid(pid, status, 0) < 0 && errno == EINTR)
 		;
-	return status;
+	return failed;
 }
 
 int child_run(const struct child *child, struct outcome *outcome, int *status)
@@ -189,7 +219,7 @@ int child_run(const struct child *child, struct outcome *outcome, int *status)
 	if (pid < 0)
 		return -pid;
 	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	*status = await(pid, pidfd, outcome);
+	failed = await(pid, pidfd, child->timeout_ms, outcome, status);
 	close(pidfd);
 	/* We are a subreaper: whoever it left behind is our child by now. */
 	alone = !have_children();
@@ -201,7 +231,7 @@ int child_run(const struct child *child, struct outcome *outcome, int *status)
 	read_some(pipes.err[0], outcome->err);
 	if (!alone && have_children())
 		pipes_close(); /* it became another user's, and may still write there */
-	return 0;
+	return failed;
 }
 
 void child_judge(int status, const char *name, struct outcome *outcome)
@@ -217,7 +247,11 @@ void child_judge(int status, const char *name, struct outcome *outcome)
 
 void child_refused(const struct child *child, int failed, const char *name, struct outcome *outcome)
 {
-	if (child->directory[0] && access(child->directory, X_OK) < 0)
+	if (failed == ETIME)
+		outcome_fail(outcome, IPP__OUTCOME__TIMED_OUT, SIGKILL,
+			     "%.200s ran longer than the %g s of --task-timeout and was killed",
+			     name, child->timeout_ms / 1000.0);
+	else if (child->directory[0] && access(child->directory, X_OK) < 0)
 		outcome_fail(outcome, IPP__OUTCOME__NO_COMMAND, 126,
 			     "cannot enter the directory %.200s on this node: %s", child->directory,
 			     strerror(failed));

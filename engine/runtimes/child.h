@@ -12,17 +12,19 @@ struct child {
 	const char *directory;	  /* where to run it; "": the worker's */
 	int program;		  /* a file to run, or -1: words[0], looked for in PATH.  A script
 				   * sees it as /proc/self/fd/N */
+	uint32_t timeout_ms;	  /* it is killed then; 0: never */
 };
 
 /* Run it to its end, with /dev/null as stdin; its stdout and stderr, all there is of them, are in
  * the outcome then.  What outlives it is killed: a task is over when its command is.  0 and
- * waitpid()'s status, or the errno of what could not be done. */
+ * waitpid()'s status; ETIME, it was killed after timeout_ms; or the errno of what could not be
+ * done. */
 int child_run(const struct child *child, struct outcome *outcome, int *status);
 
 /* Note in the outcome how it ended; `name` is what messages call it. */
 void child_judge(int status, const char *name, struct outcome *outcome);
 
-/* Note why it could not be run, which child_run() returned. */
+/* Note why it could not be run, or not to its end, which child_run() returned. */
 void child_refused(const struct child *child, int failed, const char *name,
 		   struct outcome *outcome);
 
