@@ -11,6 +11,7 @@
 
 #include "engine/exits.h"
 #include "engine/health.h"
+#include "engine/time_limits.h"
 #include "engine/worker_process.h"
 #include "proto/connection.h"
 #include "proto/dial.h"
@@ -21,6 +22,9 @@
 
 #define IDLE_DEATHS_MAX 5
 #define GOODBYE_S 2 /* for the controller to end after its GOODBYE */
+/* A worker that ends a command for its time also reports what that wrote; only when it does not,
+ * it is ended itself. */
+#define COMMAND_PATIENCE_MS 500
 
 /* A frame that a new worker must see: a PUSH or a CALL, under its name or request. */
 struct kept {
@@ -40,6 +44,8 @@ struct verdict {
 	int64_t started_us;
 	int signal; /* 0: the worker exited with `code` */
 	int code;
+	uint32_t limit_ms;   /* we killed it for running longer; 0: we did not */
+	uint64_t elapsed_us; /* 0: not known */
 };
 
 struct engine {
@@ -52,6 +58,8 @@ struct engine {
 	struct slices queue; /* given to the worker, no result yet, in order */
 	struct verdict *verdicts;
 	struct health health;
+	struct time_limits limits;
+	struct progress late; /* what the worker is being killed for, while that is running */
 	unsigned idle_deaths; /* workers in a row that died and ran nothing */
 	int32_t rank;
 	bool welcome, goodbye;
@@ -146,7 +154,12 @@ static void send_verdict(struct engine *engine, const struct verdict *verdict)
 	Ipp__Result *one = &result;
 	char text[256];
 
-	if (verdict->signal)
+	if (verdict->limit_ms > 0)
+		snprintf(text, sizeof(text),
+			 "it ran longer than the %g s of --task-timeout and was killed with its "
+			 "worker on engine %d",
+			 (double)verdict->limit_ms / 1000, engine->rank);
+	else if (verdict->signal)
 		snprintf(text, sizeof(text), "its worker on engine %d was killed by signal %d (%s)",
 			 engine->rank, verdict->signal, strsignal(verdict->signal));
 	else
@@ -154,10 +167,13 @@ static void send_verdict(struct engine *engine, const struct verdict *verdict)
 			 engine->rank, verdict->code);
 	result.index = verdict->index;
 	result.engine = (uint32_t)engine->rank;
-	result.outcome = verdict->signal ? IPP__OUTCOME__KILLED : IPP__OUTCOME__EXITED;
+	result.outcome = verdict->limit_ms ? IPP__OUTCOME__TIMED_OUT
+			 : verdict->signal ? IPP__OUTCOME__KILLED
+					   : IPP__OUTCOME__EXITED;
 	result.code = verdict->signal ? verdict->signal : verdict->code;
 	result.error = text;
 	result.started_us = verdict->started_us;
+	result.elapsed_us = verdict->elapsed_us;
 	results.request = verdict->request;
 	results.n_results = 1;
 	results.results = &one;
@@ -243,22 +259,44 @@ static void give_queue(struct engine *engine)
 	}
 }
 
+/* The task that its worker died of; NULL: of none, it only happened to be at it. */
+static struct verdict *judge(struct engine *engine, int status)
+{
+	const struct progress task = worker_progress(engine->worker);
+	const struct progress late = engine->late;
+	struct verdict *verdict;
+
+	engine->late.running = 0;
+	/* It was killed for an earlier task, which ended in time after all. */
+	if (!task.running ||
+	    (late.running && (late.request != task.request || late.index != task.index)))
+		return NULL;
+	verdict = calloc(1, sizeof(*verdict));
+	if (!verdict)
+		return NULL;
+	*verdict = (struct verdict){.next = engine->verdicts,
+				    .request = task.request,
+				    .index = task.index,
+				    .started_us = task.started_us,
+				    .signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,
+				    .code = WIFEXITED(status) ? WEXITSTATUS(status) : 0};
+	if (late.running) {
+		verdict->limit_ms = time_limits_get(&engine->limits, task.request);
+		verdict->elapsed_us = (uint64_t)(time_limits_now_us() - task.start_us);
+	}
+	engine->verdicts = verdict;
+	return verdict;
+}
+
 static void worker_death(void *owner, int status)
 {
 	struct engine *engine = owner;
-	const struct progress progress = worker_progress(engine->worker);
-	struct verdict *verdict = progress.running ? calloc(1, sizeof(*verdict)) : NULL;
+	const bool killed_by_us = engine->late.running;
 
-	if (verdict) {
-		*verdict = (struct verdict){.next = engine->verdicts,
-					    .request = progress.request,
-					    .index = progress.index,
-					    .started_us = progress.started_us,
-					    .signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,
-					    .code = WIFEXITED(status) ? WEXITSTATUS(status) : 0};
-		engine->verdicts = verdict;
-	}
-	engine->idle_deaths = verdict ? 0 : engine->idle_deaths + 1;
+	if (judge(engine, status) || killed_by_us)
+		engine->idle_deaths = 0;
+	else
+		engine->idle_deaths++;
 	worker_free(engine->worker);
 	engine->worker = NULL;
 	if (engine->idle_deaths > IDLE_DEATHS_MAX || !engine->dial) {
@@ -278,6 +316,7 @@ static void start_worker(struct engine *engine)
 {
 	struct ipp_error err = {0};
 
+	engine->late.running = 0;
 	engine->worker = worker_start(engine->base, (uint32_t)engine->rank, &worker_events, engine,
 				      &err);
 	if (!engine->worker) {
@@ -288,6 +327,22 @@ static void start_worker(struct engine *engine)
 		link_forward(worker_link(engine->worker), kept->type, kept->head, kept->head_bytes,
 			     kept->payload);
 	give_queue(engine);
+}
+
+static bool running(void *owner, struct progress *out)
+{
+	const struct engine *engine = owner;
+
+	return engine->worker && worker_running(engine->worker, out);
+}
+
+/* Between this look and the signal the worker may get to another task: see judge(). */
+static void late(void *owner, const struct progress *task)
+{
+	struct engine *engine = owner;
+
+	engine->late = *task;
+	worker_kill(engine->worker);
 }
 
 static void pass_to_worker(struct engine *engine, const struct frame *frame)
@@ -365,8 +420,11 @@ static int take_push(struct engine *engine, const struct frame *frame)
 static int take_call(struct engine *engine, const struct frame *frame)
 {
 	Ipp__Call *call = ipp__call__unpack(NULL, frame->head_bytes, frame->head);
-	const int rc = call ? keep(engine, frame, NULL, call->request) : -EPROTO;
+	int rc = call ? keep(engine, frame, NULL, call->request) : -EPROTO;
 
+	if (rc == 0)
+		rc = time_limits_set(&engine->limits, call->request, call->task_timeout_ms,
+				     strcmp(call->runtime, "native") ? COMMAND_PATIENCE_MS : 0);
 	if (rc == 0)
 		pass_to_worker(engine, frame);
 	ipp__call__free_unpacked(call, NULL);
@@ -399,6 +457,7 @@ static int take_cancel(struct engine *engine, const struct frame *frame)
 	if (!cancel)
 		return -EPROTO;
 	unkeep(engine, FRAME_CALL, NULL, cancel->request);
+	time_limits_drop(&engine->limits, cancel->request);
 	if (slices_drop(&engine->queue, cancel->request) > 0) {
 		worker_free(engine->worker);
 		engine->worker = NULL;
@@ -418,6 +477,7 @@ static int take_close(struct engine *engine, const struct frame *frame)
 	if (!closed)
 		return -EPROTO;
 	unkeep(engine, FRAME_CALL, NULL, closed->request);
+	time_limits_drop(&engine->limits, closed->request);
 	pass_to_worker(engine, frame);
 	ipp__close__free_unpacked(closed, NULL);
 	return 0;
@@ -527,6 +587,9 @@ int engine_run(struct event_base *base, const struct engine_options *options)
 				.exit_code = EXIT_ENGINE_OURS};
 
 	slices_init(&engine.queue);
+	engine.limits = (struct time_limits){.running = running, .late = late, .owner = &engine};
+	if (time_limits_init(&engine.limits, base) < 0)
+		return EXIT_ENGINE_OURS;
 	if (options->standby)
 		dial_up(&engine);
 	else
@@ -537,6 +600,7 @@ int engine_run(struct event_base *base, const struct engine_options *options)
 	worker_free(engine.worker);
 	link_free(engine.controller);
 	slices_clear(&engine.queue);
+	time_limits_fini(&engine.limits);
 	while (engine.kept) {
 		struct kept *next = engine.kept->next;
 

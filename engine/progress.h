@@ -1,9 +1,11 @@
 /* engine/progress.h - the page by which an engine knows which task its worker is at.
  *
- * The worker writes, the engine reads once the worker is dead, so that no lock is needed. */
+ * The worker writes.  What the engine reads is exact once the worker is dead; while it lives,
+ * progress_read() says whether the worker was not writing just then. */
 #ifndef IPP_ENGINE_PROGRESS_H
 #define IPP_ENGINE_PROGRESS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define PROGRESS_FD 4	 /* in the worker: a memfd of this size */
@@ -12,7 +14,30 @@
 struct progress {
 	uint64_t request, index; /* the task that runs */
 	int64_t started_us;	 /* CLOCK_REALTIME */
+	int64_t start_us;	 /* the same in CLOCK_MONOTONIC */
 	uint64_t running;	 /* 0: none */
+	uint64_t turn;		 /* odd while another task is written in */
 };
+
+static inline void progress_begin(struct progress *progress, uint64_t request, uint64_t index,
+				  int64_t started_us, int64_t start_us)
+{
+	__atomic_add_fetch(&progress->turn, 1, __ATOMIC_SEQ_CST);
+	progress->request = request;
+	progress->index = index;
+	progress->started_us = started_us;
+	progress->start_us = start_us;
+	progress->running = 1;
+	__atomic_add_fetch(&progress->turn, 1, __ATOMIC_SEQ_CST);
+}
+
+/* False when the worker was about to begin another task. */
+static inline bool progress_read(const struct progress *progress, struct progress *out)
+{
+	const uint64_t turn = __atomic_load_n(&progress->turn, __ATOMIC_SEQ_CST);
+
+	*out = *progress;
+	return turn % 2 == 0 && __atomic_load_n(&progress->turn, __ATOMIC_SEQ_CST) == turn;
+}
 
 #endif

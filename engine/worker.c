@@ -276,10 +276,10 @@ static void run_task(struct worker *worker, struct opened *opened, struct task *
 	const int64_t start_us = clock_us(CLOCK_MONOTONIC);
 	struct ipp_error err;
 
-	*worker->progress = (struct progress){.request = opened->call->request,
-					      .index = task->index,
-					      .started_us = started_us,
-					      .running = 1};
+	/* What was done is not to be lost with a task that is killed for its time. */
+	if (opened->call->task_timeout_ms > 0)
+		send_results(worker);
+	progress_begin(worker->progress, opened->call->request, task->index, started_us, start_us);
 	outcome_reset(&worker->outcome);
 	if (!opened->tried && open_call(opened, &err) < 0)
 		snprintf(opened->error, sizeof(opened->error), "%s", err.text);

@@ -221,3 +221,8 @@ struct progress worker_progress(const struct worker_process *worker)
 {
 	return *worker->progress;
 }
+
+bool worker_running(const struct worker_process *worker, struct progress *out)
+{
+	return progress_read(worker->progress, out);
+}

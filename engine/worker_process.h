@@ -4,6 +4,7 @@
 #ifndef IPP_ENGINE_WORKER_PROCESS_H
 #define IPP_ENGINE_WORKER_PROCESS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -34,5 +35,8 @@ pid_t worker_pid(const struct worker_process *worker); /* 0 once it is dead */
 
 /* What it is doing, a hint while it lives; what it was doing when it died. */
 struct progress worker_progress(const struct worker_process *worker);
+
+/* The same for certain; false when it cannot be said just now. */
+bool worker_running(const struct worker_process *worker, struct progress *out);
 
 #endif
