@@ -78,13 +78,19 @@ int discover(struct connection *out, struct ipp_error *err)
 	return rc < 0 ? rc : DISCOVERED_FILE;
 }
 
-int discover_check_alone(struct ipp_error *err)
+int discover_check_alone(bool chosen, struct ipp_error *err)
 {
-	const char *tasks = getenv("SLURM_STEP_NUM_TASKS");
+	const char *tasks = getenv("SLURM_STEP_NUM_TASKS"), *rank = getenv("SLURM_PROCID");
 	const int n = tasks ? atoi(tasks) : 1;
 
+	if (!chosen && getenv("SLURM_JOB_ID") && !getenv("SLURMD_NODENAME"))
+		return ipp_fail(err, EINVAL,
+				"ipp-run: this shell holds a job but is on none of its nodes: type "
+				"srun --ipp-engines ipp-run ..., or --engines N for engines here");
 	if (n <= 1)
 		return 0;
+	if (rank && strcmp(rank, "0") != 0) /* rank 0 speaks for all */
+		return ipp_fail(err, EINVAL, "%s", "");
 	return ipp_fail(err, EINVAL,
 			"ipp-run: this step has %d tasks and no engines, and each task would "
 			"start a cluster of its own: type srun -n%d --ipp-engines ipp-run ...",

@@ -2,6 +2,8 @@
 #ifndef IPP_CLIENT_DISCOVER_H
 #define IPP_CLIENT_DISCOVER_H
 
+#include <stdbool.h>
+
 #include "proto/connection.h"
 
 struct ipp_error;
@@ -16,8 +18,10 @@ enum discovered {
  * outside jobs.  Returns an enum discovered, with *out filled, or a negative errno. */
 int discover(struct connection *out, struct ipp_error *err);
 
-/* This process is one of several tasks of a Slurm step that has no engines: each would start a
- * cluster of its own.  -EINVAL with what to type instead, else 0. */
-int discover_check_alone(struct ipp_error *err);
+/* This process is one of several tasks of a Slurm step that has no engines, and each would start a
+ * cluster of its own; or engines here were not `chosen`, and it is in a shell of salloc's, off the
+ * job's nodes.  -EINVAL with what to type instead, which is empty where another task says it; else
+ * 0. */
+int discover_check_alone(bool chosen, struct ipp_error *err);
 
 #endif

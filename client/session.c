@@ -221,7 +221,7 @@ static int start_local(struct ipp_client *client, const struct ipp_connect *opti
 	const unsigned n = options->local_engines == IPP_ENGINE_PER_CPU ? local_cpus()
 									: options->local_engines;
 	int self;
-	int rc = discover_check_alone(err);
+	int rc = discover_check_alone(options->own_engines, err);
 
 	if (rc < 0)
 		return rc;
@@ -239,16 +239,25 @@ static int find_and_reach(struct ipp_client *client, const struct ipp_connect *o
 			  struct ipp_error *err)
 {
 	const int timeout_ms = options->timeout_ms ? (int)options->timeout_ms : TIMEOUT_MS;
-	int found = options->own_engines ? DISCOVERED_NONE : discover(&client->connection, err);
+	int found = discover(&client->connection, err);
 	int rc;
 
 	if (found < 0)
 		return found;
+	if (options->own_engines && found == DISCOVERED_GIVEN)
+		return ipp_fail(
+			err, EEXIST,
+			"ipp-run: --engines starts engines on this machine, but this job has "
+			"engines already: leave it out, or choose some with --targets");
+	if (options->own_engines) {
+		connection_fini(&client->connection);
+		found = DISCOVERED_NONE;
+	}
 	if (found != DISCOVERED_NONE) {
 		rc = reach(client, timeout_ms, err);
 		if (rc == 0)
 			return 0;
-		if (found == DISCOVERED_GIVEN)
+		if (found == DISCOVERED_GIVEN && rc == -ECONNREFUSED)
 			return ipp_fail(
 				err, -rc,
 				"ipp-run: no controller answers at %s: it has ended, or it "

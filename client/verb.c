@@ -27,7 +27,8 @@ int verb_fail(const struct ipp_error *err)
 			   strncmp(err->text, "slurm-ipp: ", 11) == 0;
 
 	fflush(stdout);
-	fprintf(stderr, "%s%s\n", named ? "" : "ipp-run: ", err->text);
+	if (err->text[0])
+		fprintf(stderr, "%s%s\n", named ? "" : "ipp-run: ", err->text);
 	return err->code == EINTR ? EXIT_INTERRUPTED : EXIT_OURS;
 }
 
@@ -106,11 +107,6 @@ int verb_connect(struct ipp_client **out, unsigned engines, struct ipp_error *er
 	struct sigaction action = {.sa_handler = interrupt_handler};
 	int rc;
 
-	if (engines > 0 && getenv("IPP_CONNECT"))
-		return ipp_fail(
-			err, EINVAL,
-			"ipp-run: --engines starts engines on this machine, but this job has "
-			"engines already: leave it out, or choose some with --targets");
 	rc = ipp_connect(out, &options, err);
 	if (rc == 0) {
 		interruptible = *out;

@@ -134,7 +134,7 @@ static int start(int argc, char **argv)
 	if (rc == 0 && optind < argc)
 		return verb_misuse(&verb_start, "what is '%s'?", argv[optind]);
 	if (rc == 0)
-		rc = discover_check_alone(&err);
+		rc = discover_check_alone(true, &err);
 	if (rc == 0)
 		rc = check_none_runs(&err);
 	if (rc == 0)

@@ -77,14 +77,16 @@ static int wait_for(int argc, char **argv)
 		{"timeout", required_argument, NULL, 't'},
 		{0},
 	};
-	const char *tasks = getenv("SLURM_NTASKS");
+	/* A job of -N2 without -n has no SLURM_NTASKS, and srun starts a task a node in it. */
+	const char *tasks = getenv("SLURM_NTASKS") ? getenv("SLURM_NTASKS")
+						   : getenv("SLURM_JOB_NUM_NODES");
 	struct wait wait = {.n_engines = 1, .timeout_s = TIMEOUT_S};
 	struct ipp_error err;
 	struct timespec now;
 	int c, rc = 0;
 
 	if (tasks)
-		rc = verb_number("SLURM_NTASKS", tasks, 1, ENGINES_MAX, &wait.n_engines, &err);
+		rc = verb_number("SLURM_NTASKS or SLURM_JOB_NUM_NODES", tasks, 1, ENGINES_MAX, &wait.n_engines, &err);
 	while (rc == 0 && (c = getopt_long(argc, argv, "n:", options, NULL)) != -1) {
 		if (c == 'n')
 			rc = verb_number("--engines", optarg, 1, ENGINES_MAX, &wait.n_engines,

@@ -62,6 +62,11 @@ int command_find(char path[PATH_MAX], const char *name, struct ipp_error *err)
 		return 0;
 	gethostname(host, sizeof(host));
 	errno = why;
+	if (why == ENOENT && name[strspn(name, "0123456789")] == '\0')
+		return ipp_fail(err, why,
+				"cannot run %s: no such command on %s; a number of engines is "
+				"written with '=': --ipp-engines=%s",
+				name, host, name);
 	if (why == ENOENT && !strchr(name, '/'))
 		return ipp_fail(err, why,
 				"cannot run %s: no such command on %s; give its path, or mend PATH",

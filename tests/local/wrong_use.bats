@@ -96,6 +96,38 @@ load helper
 	refused "--targets" apply --engines 2 --targets x -- echo
 }
 
+@test "engines of its own are refused where the job has some, and only there" {
+	ipp-run start -n 1 >/dev/null
+	file=$(echo "$HOME"/.slurm-ipp/*.json)
+	IPP_CONNECT=file:$file ipp apply --engines 1 -- true
+	[ "$status" = 125 ]
+	[[ $stderr == *"this job has engines already"* ]]
+	SLURM_JOB_ID=77 SLURMD_NODENAME=here IPP_CONNECT=file:$file ipp apply --engines 1 -- echo mine
+	[ "$output" = mine ] # IPP_CONNECT is of another job
+	ipp-run stop
+}
+
+@test "a controller of another user or version is named, not taken for one that has ended" {
+	cat >listener.py <<-'END'
+		import socket, sys
+		s = socket.socket(socket.AF_UNIX)
+		s.bind("\0slurm-ipp/local/fake")
+		s.listen()
+		print("up", flush=True)
+		c, _ = s.accept()
+		c.sendall(b"IPP\n" + bytes([77, 0, 2, 0]) + bytes(16))
+		c.recv(1000)
+	END
+	python3 listener.py >up 3>&- &
+	wait_until 5 [ -s up ]
+	IPP_CONNECT=unix:@slurm-ipp/local/fake refused "version 77, this program version 1" ids
+	wait
+}
+
+@test "a shell of salloc's, off the job's nodes, is told what to type" {
+	SLURM_JOB_ID=77 refused "is on none of its nodes: type srun --ipp-engines" loo
+}
+
 @test "an IPP_CONNECT that makes no sense says what it must be" {
 	IPP_CONNECT=nonsense refused "it must be unix:@NAME or file:PATH" ids
 	IPP_CONNECT=unix:@slurm-ipp/local/none refused "no controller answers at unix:@slurm-ipp/local/none" ids

@@ -35,6 +35,21 @@ put_example()
 	[ "${output##*$'\n'}" = 3 ]
 }
 
+@test "by hand, ipp-run wait waits for an engine a node where the job has no number of tasks" {
+	run_sbatch -N2 <<-'END'
+		#!/bin/bash
+		ipp-controller &
+		srun --mpi=none --overlap --input=none bash -c '[ $SLURM_PROCID = 0 ] || until [ -e go ]; do sleep 0.1; done
+			exec ipp-engine' &
+		ipp-run wait -n 1
+		{ sleep 0.3; touch go; } &
+		ipp-run wait && ipp-run ids | wc -l
+		ipp-run stop
+		wait
+	END
+	[ "${output##*$'\n'}" = 2 ]
+}
+
 @test "by hand, ipp-run wait names an engine that does not come" {
 	run_sbatch -N2 -n2 <<-'END'
 		#!/bin/bash

@@ -112,6 +112,16 @@ ends()
 	ends 127 "cannot run /no/such/command on n1: No such file" srun -N2 -n2 --ipp-engines /no/such/command
 }
 
+@test "a number of engines behind a blank" {
+	ends 127 "a number of engines is written with '=': --ipp-engines=4" srun -N2 -n4 --ipp-engines 4 true
+}
+
+@test "ipp-run as each of several tasks, without engines, says once what to type" {
+	run as alice head srun -n4 ipp-run loo
+	[ "$status" -eq 125 ]
+	[ "$(grep -c "type srun -n4 --ipp-engines ipp-run" <<<"$output")" -eq 1 ]
+}
+
 @test "a command that cannot be run" {
 	ends 126 "cannot run /etc/passwd on n1: Permission denied" srun -N2 -n2 --ipp-engines /etc/passwd
 	ends 126 "cannot run /tmp on n1: Permission denied" srun -N2 -n2 --ipp-engines /tmp
