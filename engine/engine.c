@@ -37,6 +37,13 @@ struct kept {
 	struct blob *payload;
 };
 
+/* A request that was cancelled while its tasks were queued behind one of another's that runs: they
+ * are dropped, and the worker that has them is ended, once that one is over. */
+struct doomed {
+	struct doomed *next;
+	uint64_t request;
+};
+
 /* A task that killed its worker: its result, until its turn comes. */
 struct verdict {
 	struct verdict *next;
@@ -57,6 +64,7 @@ struct engine {
 	struct kept *kept;   /* pushes before calls do not matter: names are looked up late */
 	struct slices queue; /* given to the worker, no result yet, in order */
 	struct verdict *verdicts;
+	struct doomed *doomed;
 	struct health health;
 	struct time_limits limits;
 	struct progress late; /* what the worker is being killed for, while that is running */
@@ -194,6 +202,49 @@ static void send_verdicts(struct engine *engine)
 	}
 }
 
+/* ---- what was cancelled ---- */
+
+static void start_worker(struct engine *engine);
+
+/* Whether any of the queue was the request's. */
+static bool drop(struct engine *engine, uint64_t request)
+{
+	unkeep(engine, FRAME_CALL, NULL, request);
+	time_limits_drop(&engine->limits, request);
+	return slices_drop(&engine->queue, request) > 0;
+}
+
+static void drop_doomed(struct engine *engine)
+{
+	while (engine->doomed) {
+		struct doomed *next = engine->doomed->next;
+
+		drop(engine, engine->doomed->request);
+		free(engine->doomed);
+		engine->doomed = next;
+	}
+}
+
+static bool is_doomed(const struct engine *engine, uint64_t request)
+{
+	const struct doomed *doomed = engine->doomed;
+
+	while (doomed && doomed->request != request)
+		doomed = doomed->next;
+	return doomed != NULL;
+}
+
+/* What was cancelled is next: a new worker gets what is behind it. */
+static void skip_doomed(struct engine *engine)
+{
+	if (!engine->queue.first || !is_doomed(engine, engine->queue.first->request))
+		return;
+	drop_doomed(engine);
+	worker_free(engine->worker);
+	engine->worker = NULL;
+	start_worker(engine);
+}
+
 static void worker_results(struct engine *engine, const struct frame *frame)
 {
 	Ipp__Results *results = ipp__results__unpack(NULL, frame->head_bytes, frame->head);
@@ -212,11 +263,11 @@ static void worker_results(struct engine *engine, const struct frame *frame)
 	}
 	ipp__results__free_unpacked(results, NULL);
 	send_verdicts(engine);
+	skip_doomed(engine);
 }
 
 /* ---- the worker ---- */
 
-static void start_worker(struct engine *engine);
 static void dial_up(struct engine *engine);
 
 /* An engine joins once its first worker runs, so that a cluster that is ready can work. */
@@ -299,6 +350,7 @@ static void worker_death(void *owner, int status)
 		engine->idle_deaths++;
 	worker_free(engine->worker);
 	engine->worker = NULL;
+	drop_doomed(engine);
 	if (engine->idle_deaths > IDLE_DEATHS_MAX || !engine->dial) {
 		give_up(engine, "its worker ends as soon as it is started");
 		return;
@@ -448,6 +500,26 @@ static int take_tasks(struct engine *engine, const struct frame *frame)
 	return slice ? 0 : -EPROTO;
 }
 
+/* Whether the task that runs, as far as can be seen, is another request's. */
+static bool other_runs(const struct engine *engine, uint64_t request)
+{
+	const struct progress progress = worker_progress(engine->worker);
+
+	return progress.running && progress.request != request && engine->queue.first &&
+	       engine->queue.first->request == progress.request;
+}
+
+static bool doom(struct engine *engine, uint64_t request)
+{
+	struct doomed *doomed = malloc(sizeof(*doomed));
+
+	if (!doomed)
+		return false;
+	*doomed = (struct doomed){.next = engine->doomed, .request = request};
+	engine->doomed = doomed;
+	return true;
+}
+
 /* What runs can only be stopped by ending its worker; a new one gets the rest. */
 static int take_cancel(struct engine *engine, const struct frame *frame)
 {
@@ -456,17 +528,19 @@ static int take_cancel(struct engine *engine, const struct frame *frame)
 
 	if (!cancel)
 		return -EPROTO;
-	unkeep(engine, FRAME_CALL, NULL, cancel->request);
-	time_limits_drop(&engine->limits, cancel->request);
-	if (slices_drop(&engine->queue, cancel->request) > 0) {
-		worker_free(engine->worker);
-		engine->worker = NULL;
-		start_worker(engine);
-	} else {
-		closed.request = cancel->request;
-		link_send(worker_link(engine->worker), FRAME_CLOSE, &closed.base, NULL);
-	}
+	closed.request = cancel->request;
 	ipp__cancel__free_unpacked(cancel, NULL);
+	if (other_runs(engine, closed.request) && slices_have(&engine->queue, closed.request) &&
+	    doom(engine, closed.request))
+		return 0;
+	if (!drop(engine, closed.request)) {
+		link_send(worker_link(engine->worker), FRAME_CLOSE, &closed.base, NULL);
+		return 0;
+	}
+	drop_doomed(engine);
+	worker_free(engine->worker);
+	engine->worker = NULL;
+	start_worker(engine);
 	return 0;
 }
 
@@ -609,5 +683,6 @@ int engine_run(struct event_base *base, const struct engine_options *options)
 	}
 	while (engine.verdicts)
 		verdict_drop(&engine, engine.verdicts);
+	drop_doomed(&engine);
 	return engine.exit_code;
 }

@@ -152,6 +152,15 @@ void slices_finish_first(struct slices *slices)
 		slice_free(slices_pop(slices));
 }
 
+bool slices_have(const struct slices *slices, uint64_t request)
+{
+	const struct slice *slice = slices->first;
+
+	while (slice && slice->request != request)
+		slice = slice->next;
+	return slice != NULL;
+}
+
 uint64_t slices_drop(struct slices *slices, uint64_t request)
 {
 	struct slices kept;

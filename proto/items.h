@@ -55,6 +55,9 @@ bool slices_in_turn(const struct slices *slices, const Ipp__Results *results);
 /* The first task is finished: drop it. */
 void slices_finish_first(struct slices *slices);
 
+/* Whether any of them is of `request`. */
+bool slices_have(const struct slices *slices, uint64_t request);
+
 /* Free the slices of `request`; how many tasks they had. */
 uint64_t slices_drop(struct slices *slices, uint64_t request);
 void slices_clear(struct slices *slices);
