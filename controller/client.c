@@ -36,11 +36,10 @@ bool client_results(struct request *request, const struct frame *frame)
 	return true;
 }
 
-/* The same for a result that is made here. */
-static bool send_result(struct request *request, const Ipp__Results *results)
+bool client_send_results(struct request *request, const Ipp__Results *results, struct blob *payload)
 {
 	uint8_t *head = malloc(ipp__results__get_packed_size(results));
-	struct frame frame = {.type = FRAME_RESULTS, .head = head};
+	struct frame frame = {.type = FRAME_RESULTS, .head = head, .payload = payload};
 	bool goes_on;
 
 	if (!head) {
@@ -68,7 +67,7 @@ void client_report_lost(struct request *request, uint64_t index, uint32_t rank, 
 	results.results = &one;
 	request->n_done++;
 	request->n_failed++;
-	if (!send_result(request, &results))
+	if (!client_send_results(request, &results, NULL))
 		return;
 	if (request->first_failure_ends)
 		client_stop_at(request, index);
@@ -265,13 +264,34 @@ void client_request_ready(struct request *request)
 		pin_tasks(request);
 }
 
+/* Engines that a map is kept to must be there when it comes. */
+static int choose_engines(struct request *request, const Ipp__Call *call, struct ipp_error *err)
+{
+	for (size_t i = 0; i < call->n_among; i++) {
+		if (!engine_find(request->cluster, call->among[i]))
+			return ipp_fail(err, ENOENT,
+					"it was to run on engine %u, which is not there; ipp-run "
+					"ids lists them",
+					call->among[i]);
+		if (ranks_have(&request->chosen, call->among[i]))
+			continue;
+		if (ranks_add(&request->chosen, call->among[i]) < 0)
+			return ipp_fail(err, ENOMEM, "the controller is out of memory");
+		request->n_chosen++;
+	}
+	return 0;
+}
+
 /* A request is a call's; what cannot be kept or can never run has ended when this returns false. */
 static bool prepare(struct request *request, const Ipp__Call *call)
 {
 	struct ipp_error err;
 
 	request->first_failure_ends = call->first_failure_ends;
-	if (dependency_add(request, call, &err) == 0)
+	request->retries = call->retries;
+	request->chunk = call->chunk;
+	request->hwm = call->hwm;
+	if (choose_engines(request, call, &err) == 0 && dependency_add(request, call, &err) == 0)
 		return true;
 	client_request_ended(request, REQUEST_FAILED, err.text);
 	return false;

@@ -26,6 +26,10 @@ void client_free(struct client *client);
  * ended when it returns false. */
 bool client_results(struct request *request, const struct frame *frame);
 
+/* The same for results that were made or changed here. */
+bool client_send_results(struct request *request, const Ipp__Results *results,
+			 struct blob *payload);
+
 /* A result that no engine will give any more. */
 void client_report_lost(struct request *request, uint64_t index, uint32_t rank, const char *why);
 

@@ -40,7 +40,7 @@ struct engine {
 		uint64_t arrivals;
 		size_t backlog;
 		unsigned silent; /* periods in a row */
-	} pulse; /* heartbeat.c's */
+	} pulse;		 /* heartbeat.c's */
 };
 
 /* An engine said HELLO with this rank, or with -1 for any (takes `link`). */

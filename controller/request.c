@@ -94,6 +94,7 @@ void request_retire(struct request *request)
 	free(request->targets);
 	free(request->awaited);
 	ranks_fini(&request->among);
+	ranks_fini(&request->chosen);
 	request->failures = NULL;
 	request->call = NULL;
 	request->targets = NULL;

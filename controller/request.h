@@ -71,6 +71,11 @@ struct request {
 	bool follows;	    /* only engines in `among` may run it */
 	struct ranks among; /* those that ran what it follows */
 
+	/* Of maps: what the user said about handing out; 0: nothing. */
+	uint32_t retries, chunk, hwm;
+	struct ranks chosen; /* engines that may run it; all, when there are none */
+	uint32_t n_chosen;
+
 	struct kept_results *kept; /* detached: what it gave so far; else NULL */
 	bool first_failure_ends;   /* nothing more is handed out once a task failed */
 	bool stopped;		   /* that has happened: items that still come are dropped */

@@ -28,6 +28,17 @@ uint64_t scheduler_quota(double task_us, uint64_t in_flight, double in_flight_us
 	return n < BATCH_MAX ? n : BATCH_MAX;
 }
 
+uint64_t scheduler_bounded(uint64_t quota, uint64_t in_flight, uint32_t chunk, uint32_t hwm)
+{
+	uint64_t n = quota;
+
+	if (hwm > 0)
+		n = hwm > in_flight ? hwm - in_flight : 0;
+	else if (chunk > 0 && n > 0)
+		n = chunk;
+	return chunk > 0 && n > chunk ? chunk : n;
+}
+
 void scheduler_joins(struct request *request)
 {
 	if (request->pending.n_tasks == 0 && request->served_us < request->cluster->served_us)
@@ -38,6 +49,7 @@ static bool can_run(const struct request *request, const struct engine *engine)
 {
 	return request->kind == REQUEST_MAP && request->pending.n_tasks > 0 &&
 	       request->n_awaited == 0 &&
+	       (request->n_chosen == 0 || ranks_have(&request->chosen, engine->rank)) &&
 	       (!request->follows || ranks_have(&request->among, engine->rank)) &&
 	       (request->kept || link_backlog(request->client->link) < CLIENT_BACKLOG_MAX);
 }
@@ -58,9 +70,13 @@ static struct request *next_in_line(const struct engine *engine)
 static bool give_some(struct engine *engine, struct request *request)
 {
 	struct cluster *cluster = engine->cluster;
-	const uint64_t n = scheduler_quota(request->task_us, engine->in_flight.n_tasks,
-					   engine->in_flight_us, request->pending.n_tasks,
-					   cluster->n_live);
+	const uint64_t in_flight = engine->in_flight.n_tasks;
+	const uint64_t n_engines = request->n_chosen > 0 && request->n_chosen < cluster->n_live
+					   ? request->n_chosen
+					   : cluster->n_live;
+	const uint64_t quota = scheduler_quota(request->task_us, in_flight, engine->in_flight_us,
+					       request->pending.n_tasks, n_engines);
+	const uint64_t n = scheduler_bounded(quota, in_flight, request->chunk, request->hwm);
 	struct slice *slice = n > 0 ? slices_take(&request->pending, n) : NULL;
 
 	if (!slice)

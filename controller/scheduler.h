@@ -24,6 +24,11 @@ struct request;
 uint64_t scheduler_quota(double task_us, uint64_t in_flight, double in_flight_us, uint64_t pending,
 			 uint64_t n_engines);
 
+/* The same where a user has a say: scheduler_quota() says when, `chunk` how many at once, and `hwm`
+ * how many an engine may have in all; 0: not said.
+ *   quota  what scheduler_quota() said */
+uint64_t scheduler_bounded(uint64_t quota, uint64_t in_flight, uint32_t chunk, uint32_t hwm);
+
 /* The request is about to have something to hand out. */
 void scheduler_joins(struct request *request);
 

@@ -28,6 +28,7 @@ struct slice {
 	struct items *items; /* one reference; NULL for a direct view's task */
 	uint64_t from, to;
 	uint32_t losses; /* engines lost while they ran the first of them */
+	uint32_t tries;	 /* how often its one task was run and failed; 0 where there are more */
 	double task_us;	 /* what each was thought to take when it was handed out */
 };
 

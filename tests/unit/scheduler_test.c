@@ -48,6 +48,25 @@ static void towards_the_end_of_a_map_nothing_is_queued_behind_a_busy_engine(void
 	}
 }
 
+static void a_chunk_says_how_many_and_time_says_when(void **state)
+{
+	(void)state;
+	assert_int_equal(scheduler_bounded(1, 0, 50, 0), 50);
+	assert_int_equal(scheduler_bounded(200, 0, 50, 0), 50);
+	assert_int_equal(scheduler_bounded(0, 50, 50, 0), 0);
+}
+
+static void a_high_water_mark_is_filled_up_and_not_passed(void **state)
+{
+	(void)state;
+	assert_int_equal(scheduler_bounded(0, 1, 0, 3), 2);
+	assert_int_equal(scheduler_bounded(0, 3, 0, 3), 0);
+	assert_int_equal(scheduler_bounded(5000, 4, 0, 3), 0);
+	assert_int_equal(scheduler_bounded(5000, 0, 0, 3), 3);
+	assert_int_equal(scheduler_bounded(0, 0, 10, 25), 10);
+	assert_int_equal(scheduler_bounded(0, 20, 10, 25), 5);
+}
+
 static void no_engine_gets_more_than_its_share_of_what_is_pending(void **state)
 {
 	static const double lengths[] = {0, 0.5, 1, 17, 999, 9999, 10000, 1e7};
@@ -180,6 +199,8 @@ int main(void)
 		cmocka_unit_test(short_tasks_share_a_frame),
 		cmocka_unit_test(an_engine_with_enough_before_it_gets_no_more),
 		cmocka_unit_test(towards_the_end_of_a_map_nothing_is_queued_behind_a_busy_engine),
+		cmocka_unit_test(a_chunk_says_how_many_and_time_says_when),
+		cmocka_unit_test(a_high_water_mark_is_filled_up_and_not_passed),
 		cmocka_unit_test(no_engine_gets_more_than_its_share_of_what_is_pending),
 		cmocka_unit_test(engines_finish_together),
 		cmocka_unit_test(short_tasks_cost_few_frames),

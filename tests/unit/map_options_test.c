@@ -1,0 +1,232 @@
+/* What a map's options make of the scheduler: retries, chosen engines, chunks, high-water marks. */
+#include "tests/unit/controller_peers.h"
+
+static void send_map(struct peer *client, Ipp__Call *call, uint64_t n)
+{
+	Ipp__Tasks tasks = IPP__TASKS__INIT;
+	Ipp__End end = IPP__END__INIT;
+
+	tasks.request = end.request = call->request;
+	link_send(client->link, FRAME_CALL, &call->base, NULL);
+	tasks.count = end.total = n;
+	tasks.range = true;
+	tasks.step = 1;
+	link_send(client->link, FRAME_TASKS, &tasks.base, NULL);
+	link_send(client->link, FRAME_END, &end.base, NULL);
+}
+
+/* The task ends so, having written something. */
+static void answer_so(struct peer *engine, uint64_t request, uint64_t index, Ipp__Outcome outcome)
+{
+	Ipp__Results results = IPP__RESULTS__INIT;
+	Ipp__Result result = IPP__RESULT__INIT, *one = &result;
+	struct blob *output = blob_copy("out", 3);
+
+	result.index = index;
+	result.outcome = outcome;
+	result.stdout_bytes = 3;
+	results.request = request;
+	results.n_results = 1;
+	results.results = &one;
+	link_send(engine->link, FRAME_RESULTS, &results.base, output);
+	blob_unref(output);
+}
+
+static void assert_result(struct peer *client, size_t nth, uint64_t index, unsigned tries,
+			  bool again)
+{
+	Ipp__Results *results;
+	size_t at = 0;
+
+	turn_until(base, count(client, FRAME_RESULTS) >= nth);
+	while (client->frames[at].type != FRAME_RESULTS || --nth > 0)
+		at++;
+	results = peer_message(client, at, &ipp__results__descriptor);
+	assert_int_equal(results->n_results, 1);
+	assert_int_equal(results->results[0]->index, index);
+	assert_int_equal(results->results[0]->tries, tries);
+	assert_int_equal(results->results[0]->again, again);
+	assert_int_equal(results->results[0]->stdout_bytes, 3);
+	ipp__results__free_unpacked(results, NULL);
+}
+
+static void a_task_that_failed_is_run_again_until_its_tries_are_used_up(void **state)
+{
+	uint64_t request;
+	struct peer *client = client_joins(&request), *engine = engine_joins(0);
+	Ipp__Call call = IPP__CALL__INIT;
+
+	(void)state;
+	call.request = request;
+	call.retries = 2;
+	send_map(client, &call, 2);
+	assert_given(engine, 1, 0);
+	answer_so(engine, request, 0, IPP__OUTCOME__EXITED);
+	assert_result(client, 1, 0, 0, true);
+	assert_given(engine, 2, 0);
+	answer_so(engine, request, 0, IPP__OUTCOME__TIMED_OUT);
+	assert_result(client, 2, 0, 1, true);
+	assert_given(engine, 3, 0);
+	answer_so(engine, request, 0, IPP__OUTCOME__KILLED);
+	assert_result(client, 3, 0, 2, false);
+	assert_given(engine, 4, 1);
+	answer_so(engine, request, 1, IPP__OUTCOME__ERROR);
+	assert_given(engine, 5, 1);
+	answer_so(engine, request, 1, IPP__OUTCOME__OK);
+	assert_result(client, 5, 1, 1, false);
+	turn_until(base, count(engine, FRAME_CLOSE) == 1);
+	assert_null(cluster.requests);
+}
+
+static void what_will_not_go_better_is_not_run_again(void **state)
+{
+	uint64_t request;
+	struct peer *client = client_joins(&request), *engine = engine_joins(0);
+	Ipp__Call call = IPP__CALL__INIT;
+
+	(void)state;
+	call.request = request;
+	call.retries = 9;
+	send_map(client, &call, 1);
+	assert_given(engine, 1, 0);
+	answer_so(engine, request, 0, IPP__OUTCOME__NO_COMMAND);
+	assert_result(client, 1, 0, 0, false);
+}
+
+static void tries_are_remembered_when_an_engine_is_lost(void **state)
+{
+	uint64_t request;
+	struct peer *client = client_joins(&request), *engine = engine_joins(0), *other;
+	Ipp__Call call = IPP__CALL__INIT;
+
+	(void)state;
+	call.request = request;
+	call.retries = 1;
+	send_map(client, &call, 1);
+	assert_given(engine, 1, 0);
+	answer_so(engine, request, 0, IPP__OUTCOME__EXITED);
+	assert_given(engine, 2, 0);
+	leaves(engine);
+	other = engine_joins(1);
+	assert_given(other, 1, 0);
+	answer_so(other, request, 0, IPP__OUTCOME__EXITED);
+	assert_result(client, 2, 0, 1, false);
+}
+
+static void a_map_with_retries_stops_at_a_failure_for_good_alone(void **state)
+{
+	uint64_t request;
+	struct peer *client = client_joins(&request), *engine = engine_joins(0);
+	Ipp__Call call = IPP__CALL__INIT;
+
+	(void)state;
+	call.request = request;
+	call.retries = 1;
+	call.first_failure_ends = true;
+	send_map(client, &call, 3);
+	assert_given(engine, 1, 0);
+	answer_so(engine, request, 0, IPP__OUTCOME__EXITED);
+	assert_given(engine, 2, 0);
+	answer_so(engine, request, 0, IPP__OUTCOME__OK);
+	assert_given(engine, 3, 1);
+	answer_so(engine, request, 1, IPP__OUTCOME__EXITED);
+	assert_given(engine, 4, 1);
+	answer_so(engine, request, 1, IPP__OUTCOME__EXITED);
+	turn_until(base, count(engine, FRAME_CLOSE) == 1);
+	assert_int_equal(count(engine, FRAME_TASKS), 4);
+}
+
+static void a_map_runs_on_the_chosen_engines_alone(void **state)
+{
+	uint64_t request;
+	struct peer *client = client_joins(&request), *idle = engine_joins(0);
+	struct peer *engine = engine_joins(1);
+	uint32_t chosen[] = {1, 1};
+	Ipp__Call call = IPP__CALL__INIT;
+
+	(void)state;
+	call.request = request;
+	call.among = chosen;
+	call.n_among = 2;
+	send_map(client, &call, 3);
+	work_until(engine, client, request, 3);
+	assert_int_equal(count(idle, FRAME_TASKS), 0);
+	assert_each_once(client, 3);
+}
+
+static void a_chosen_engine_that_is_not_there_is_named(void **state)
+{
+	uint64_t request;
+	struct peer *client = client_joins(&request);
+	uint32_t chosen[] = {0, 7};
+	Ipp__Call call = IPP__CALL__INIT;
+	Ipp__Ended *ended;
+
+	(void)state;
+	engine_joins(0);
+	call.request = request;
+	call.among = chosen;
+	call.n_among = 2;
+	send_map(client, &call, 3);
+	turn_until(base, count(client, FRAME_ENDED) == 1);
+	ended = peer_message(client, latest(client, FRAME_ENDED), &ipp__ended__descriptor);
+	assert_string_equal(ended->why,
+			    "it was to run on engine 7, which is not there; ipp-run ids "
+			    "lists them");
+	ipp__ended__free_unpacked(ended, NULL);
+}
+
+static void chunks_are_handed_out_whole(void **state)
+{
+	uint64_t request, first, n;
+	struct peer *client = client_joins(&request), *engine = engine_joins(0);
+	Ipp__Call call = IPP__CALL__INIT;
+
+	(void)state;
+	call.request = request;
+	call.chunk = 5;
+	send_map(client, &call, 12);
+	given(engine, 1, &first, &n);
+	assert_int_equal(n, 5);
+	for (uint64_t i = 0; i < 5; i++)
+		answer_one(engine, request, i, 1000000);
+	given(engine, 2, &first, &n);
+	assert_int_equal(first, 5);
+	assert_int_equal(n, 5);
+}
+
+static void an_engine_is_filled_up_to_the_high_water_mark(void **state)
+{
+	uint64_t request, first, n;
+	struct peer *client = client_joins(&request), *engine = engine_joins(0);
+	Ipp__Call call = IPP__CALL__INIT;
+
+	(void)state;
+	call.request = request;
+	call.hwm = 4;
+	send_map(client, &call, 12);
+	given(engine, 1, &first, &n);
+	assert_int_equal(n, 4);
+	answer_one(engine, request, 0, 5000000);
+	given(engine, 2, &first, &n);
+	assert_int_equal(first, 4);
+	assert_int_equal(n, 1);
+}
+
+#define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_task_that_failed_is_run_again_until_its_tries_are_used_up),
+		TEST(what_will_not_go_better_is_not_run_again),
+		TEST(tries_are_remembered_when_an_engine_is_lost),
+		TEST(a_map_with_retries_stops_at_a_failure_for_good_alone),
+		TEST(a_map_runs_on_the_chosen_engines_alone),
+		TEST(a_chosen_engine_that_is_not_there_is_named),
+		TEST(chunks_are_handed_out_whole),
+		TEST(an_engine_is_filled_up_to_the_high_water_mark),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
