@@ -345,6 +345,19 @@ static bool take_results(void *waiter, const struct frame *frame)
 
 /* ---- the whole ---- */
 
+static const char *runtime_of(const struct ipp_run *run)
+{
+	return run->function ? "native" : run->line ? "shell" : run->script ? "script" : "command";
+}
+
+static void describe_script(const struct ipp_run *run, Ipp__Value *head, Ipp__Array *array)
+{
+	const struct ipp_value value = {
+		.kind = IPP_ARRAY, .dtype = "|u1", .bytes = run->script_bytes};
+
+	value_describe("script", &value, head, array);
+}
+
 static void send_call(struct running *running)
 {
 	const struct ipp_run *run = running->run;
@@ -352,20 +365,31 @@ static void send_call(struct running *running)
 	Ipp__Targets targets = IPP__TARGETS__INIT;
 	Ipp__Value *heads = calloc(run->n_arguments + 1, sizeof(*heads));
 	Ipp__Value **pointers = calloc(run->n_arguments + 1, sizeof(*pointers));
+	struct blob *script = NULL;
+	Ipp__Value script_head, *only = &script_head;
+	Ipp__Array script_array;
 
 	for (size_t i = 0; heads && pointers && i < run->n_arguments; i++) {
 		value_describe(run->arguments[i].name, &run->arguments[i].value, &heads[i], NULL);
 		pointers[i] = &heads[i];
 	}
 	call.request = running->request;
-	call.runtime = (char *)(run->function ? "native" : "command");
+	call.runtime = (char *)runtime_of(run);
 	if (run->function)
 		call.function = (char *)run->function;
+	else if (run->line)
+		call.function = (char *)run->line;
 	call.argv = (char **)run->argv;
 	while (run->argv && run->argv[call.n_argv])
 		call.n_argv++;
 	call.arguments = pointers;
 	call.n_arguments = pointers && heads ? run->n_arguments : 0;
+	if (run->script) {
+		script = blob_copy(run->script, run->script_bytes);
+		describe_script(run, &script_head, &script_array);
+		call.arguments = &only;
+		call.n_arguments = script ? 1 : 0; /* without memory its engines say so */
+	}
 	if (run->directory)
 		call.directory = (char *)run->directory;
 	if (run->label)
@@ -388,7 +412,8 @@ static void send_call(struct running *running)
 		running->n_sent = run->n_targets;
 		running->ended = true;
 	}
-	link_send(running->client->link, FRAME_CALL, &call.base, NULL);
+	link_send(running->client->link, FRAME_CALL, &call.base, script);
+	blob_unref(script);
 	free(heads);
 	free(pointers);
 }

@@ -58,6 +58,20 @@ int verb_number(const char *option, const char *text, uint64_t low, uint64_t hig
 			option, text, (unsigned long long)low, (unsigned long long)high);
 }
 
+int verb_duration(const char *option, const char *text, uint32_t *ms, struct ipp_error *err)
+{
+	const double max_s = 4e6; /* some 46 days, which milliseconds in 32 bits can hold */
+	char *end;
+	const double seconds = strtod(text, &end);
+
+	if (end == text || *end || !(seconds >= 0.001 && seconds <= max_s))
+		return ipp_fail(err, EINVAL,
+				"ipp-run: %s %.60s: give a number of seconds from 0.001 to %.0f",
+				option, text, max_s);
+	*ms = (uint32_t)(seconds * 1000 + 0.5);
+	return 0;
+}
+
 int verb_request_id(const char *text, uint64_t *out, struct ipp_error *err)
 {
 	unsigned long long client, number;

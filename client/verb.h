@@ -23,8 +23,9 @@ struct verb {
 	int (*run)(int argc, char **argv);
 };
 
-extern const struct verb verb_apply, verb_cancel, verb_cv, verb_forest, verb_history, verb_ids,
-	verb_loo, verb_map, verb_queue, verb_start, verb_status, verb_stop, verb_top, verb_wait;
+extern const struct verb verb_apply, verb_cancel, verb_cv, verb_execute, verb_forest, verb_history,
+	verb_ids, verb_loo, verb_map, verb_queue, verb_run, verb_start, verb_status, verb_stop,
+	verb_top, verb_wait;
 
 double verb_seconds(void); /* CLOCK_MONOTONIC */
 
@@ -38,6 +39,9 @@ int verb_misuse(const struct verb *verb, const char *fmt, ...)
 /* A whole number in [low, high]; -EINVAL with what `option` takes. */
 int verb_number(const char *option, const char *text, uint64_t low, uint64_t high, uint64_t *out,
 		struct ipp_error *err);
+
+/* Seconds, such as 0.5, in milliseconds; -EINVAL. */
+int verb_duration(const char *option, const char *text, uint32_t *ms, struct ipp_error *err);
 
 /* A request's id as people write it, "3.1"; -EINVAL. */
 int verb_request_id(const char *text, uint64_t *out, struct ipp_error *err);

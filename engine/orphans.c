@@ -13,6 +13,23 @@ void orphans_adopt(void)
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 }
 
+static pid_t spared; /* leads the session that lives on; 0: none */
+
+void orphans_spare(pid_t session)
+{
+	spared = session;
+}
+
+/* Of the spared session; those that have ended are reaped, its leader aside. */
+static bool lives_on(pid_t pid)
+{
+	if (spared == 0 || getsid(pid) != spared)
+		return false;
+	if (pid != spared)
+		waitpid(pid, NULL, WNOHANG);
+	return true;
+}
+
 /* Kill all children; whether there was any. */
 static bool kill_children(void)
 {
@@ -26,6 +43,8 @@ static bool kill_children(void)
 	if (!children)
 		return false;
 	while (fscanf(children, "%d", &pid) == 1) {
+		if (lives_on(pid))
+			continue;
 		if (kill(pid, SIGKILL) < 0 && errno == EPERM)
 			continue; /* it became another user's (sudo): not ours to wait for */
 		/* Killed, it cannot take long; its own children become ours as it goes. */

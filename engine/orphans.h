@@ -5,10 +5,15 @@
 #ifndef IPP_ENGINE_ORPHANS_H
 #define IPP_ENGINE_ORPHANS_H
 
+#include <sys/types.h>
+
 /* From now on orphans below us become our children. */
 void orphans_adopt(void);
 
 /* Kill and reap all children, and theirs, until none is left but what became another user's. */
 void orphans_kill(void);
+
+/* Leave what is of the session led by our child `session` alone, until 0 is given. */
+void orphans_spare(pid_t session);
 
 #endif

@@ -26,5 +26,7 @@ struct runtime {
 
 extern const struct runtime native_runtime;
 extern const struct runtime command_runtime;
+extern const struct runtime script_runtime;
+extern const struct runtime shell_runtime;
 
 #endif

@@ -52,3 +52,21 @@ int outcome_return(struct outcome *outcome, const struct ipp_value *value)
 	snprintf(outcome->dtype, sizeof(outcome->dtype), "%s", value->dtype);
 	return 0;
 }
+
+/* The environment refers to these bytes, so that a
+ * million tasks do not leave a million strings behind, as setenv() would. */
+void task_environment(const struct task *task)
+{
+	static char engine[32], rank[32], place[40], number[40], slot[32];
+
+	snprintf(engine, sizeof(engine), "IPP_ENGINE=%u", task->engine);
+	snprintf(rank, sizeof(rank), "IPP_RANK=%u", task->engine);
+	snprintf(place, sizeof(place), "IPP_INDEX=%llu", (unsigned long long)task->index);
+	snprintf(number, sizeof(number), "PARALLEL_SEQ=%llu", (unsigned long long)task->index + 1);
+	snprintf(slot, sizeof(slot), "PARALLEL_JOBSLOT=%u", task->engine + 1);
+	putenv(engine);
+	putenv(rank);
+	putenv(place);
+	putenv(number);
+	putenv(slot);
+}

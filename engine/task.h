@@ -32,6 +32,10 @@ struct outcome {
 	uint64_t *shape; /* owned */
 };
 
+/* Set the variables by which a command learns which task it is (IPP_ENGINE, ...): until the next
+ * call. */
+void task_environment(const struct task *task);
+
 /* Begin with OK and nothing; `out` and `err` are kept and emptied. */
 void outcome_reset(struct outcome *outcome);
 

@@ -22,7 +22,8 @@
 	(16u << 10) /* texts are in the head, which has a bound: long ones go at once              \
 		     */
 
-static const struct runtime *const runtimes[] = {&native_runtime, &command_runtime};
+static const struct runtime *const runtimes[] = {&native_runtime, &command_runtime, &script_runtime,
+						 &shell_runtime};
 
 /* A call that came and was not closed yet.  Its first task opens it, so that what happens then (a
  * module's constructors run) is put down to a task. */

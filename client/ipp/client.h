@@ -92,8 +92,13 @@ struct ipp_argument {
 };
 
 struct ipp_run {
-	/* What: a native function "MODULE.so:NAME", or a command, in whose words {} is the item. */
-	const char *function;		      /* NULL: the command */
+	/* What: a native function "MODULE.so:NAME"; or a line for the shell that each engine keeps;
+	 * or a script, whose bytes are sent, and in argv its name and arguments; or a command, in
+	 * whose words {} is the item. */
+	const char *function;
+	const char *line;
+	const void *script;
+	size_t script_bytes;
 	const char *const *argv;	      /* ends with NULL */
 	const char *directory;		      /* of commands; NULL: the engine's */
 	const struct ipp_argument *arguments; /* of functions */

@@ -13,13 +13,12 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "engine/orphans.h"
-
-#define READ_MAX (1 << 20)
 
 /* Both ends of its pipes stay open here from one child to the next: that saves six system calls a
  * task, and, as nothing hangs up, the end of a silent child wakes the worker once, not thrice. */
@@ -139,14 +138,25 @@ static pid_t start(const struct child *child)
 	return failed ? -failed : pid;
 }
 
-/* All that is there now. */
-static void read_some(int fd, struct evbuffer *into)
+void child_read(int fd, struct evbuffer *into)
 {
+	struct evbuffer_iovec room[2];
 	int there = 0;
+	ssize_t got;
+	int n;
 
-	while (ioctl(fd, FIONREAD, &there) == 0 && there > 0)
-		if (evbuffer_read(into, fd, READ_MAX) <= 0)
-			return;
+	if (ioctl(fd, FIONREAD, &there) < 0 || there == 0)
+		return;
+	n = evbuffer_reserve_space(into, there, room, 2);
+	got = n > 0 ? readv(fd, (struct iovec *)room, n) : -1;
+	if (got <= 0)
+		return;
+	for (int i = 0; i < n; i++) {
+		if (room[i].iov_len > (size_t)got)
+			room[i].iov_len = (size_t)got;
+		got -= (ssize_t)room[i].iov_len;
+	}
+	evbuffer_commit_space(into, room, n);
 }
 
 /* Whether any process is below us. */
@@ -157,7 +167,7 @@ static bool have_children(void)
 	return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
-static int64_t clock_ms(void)
+int64_t child_clock_ms(void)
 {
 	struct timespec now;
 
@@ -165,10 +175,9 @@ static int64_t clock_ms(void)
 	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
 }
 
-/* For poll(): what is left until then, -1 for ever. */
-static int left_ms(int64_t deadline_ms)
+int child_left_ms(int64_t deadline_ms)
 {
-	const int64_t left = deadline_ms > 0 ? deadline_ms - clock_ms() : -1;
+	const int64_t left = deadline_ms > 0 ? deadline_ms - child_clock_ms() : -1;
 
 	if (deadline_ms == 0)
 		return -1;
@@ -178,7 +187,7 @@ static int left_ms(int64_t deadline_ms)
 /* Collect what it writes until it has ended, or its time is up, which kills it: ETIME or 0. */
 static int await(pid_t pid, int pidfd, uint32_t timeout_ms, struct outcome *outcome, int *status)
 {
-	int64_t deadline_ms = timeout_ms ? clock_ms() + timeout_ms : 0;
+	int64_t deadline_ms = timeout_ms ? child_clock_ms() + timeout_ms : 0;
 	int failed = 0;
 
 	struct pollfd on[3] = {{.fd = pidfd, .events = POLLIN},
@@ -186,20 +195,20 @@ static int await(pid_t pid, int pidfd, uint32_t timeout_ms, struct outcome *outc
 			       {.fd = pipes.err[0], .events = POLLIN}};
 
 	while (!on[0].revents) {
-		const int n = poll(on, 3, left_ms(deadline_ms));
+		const int n = poll(on, 3, child_left_ms(deadline_ms));
 
 		if (n < 0)
 			continue;
-		if (deadline_ms > 0 && !on[0].revents && left_ms(deadline_ms) == 0) {
+		if (deadline_ms > 0 && !on[0].revents && child_left_ms(deadline_ms) == 0) {
 			failed = ETIME;
 			deadline_ms = 0;
 			kill(-pid, SIGKILL);
 			kill(pid, SIGKILL); /* it may have moved to another group */
 		}
 		if (on[1].revents)
-			read_some(pipes.out[0], outcome->out);
+			child_read(pipes.out[0], outcome->out);
 		if (on[2].revents)
-			read_some(pipes.err[0], outcome->err);
+			child_read(pipes.err[0], outcome->err);
 	}
 	while (waitpid(pid, status, 0) < 0 && errno == EINTR)
 		;
@@ -227,8 +236,8 @@ int child_run(const struct child *child, struct outcome *outcome, int *status)
 		kill(-pid, SIGKILL);
 		orphans_kill(); /* those that left the group, too */
 	}
-	read_some(pipes.out[0], outcome->out);
-	read_some(pipes.err[0], outcome->err);
+	child_read(pipes.out[0], outcome->out);
+	child_read(pipes.err[0], outcome->err);
 	if (!alone && have_children())
 		pipes_close(); /* it became another user's, and may still write there */
 	return failed;

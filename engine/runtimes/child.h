@@ -21,6 +21,13 @@ struct child {
  * done. */
 int child_run(const struct child *child, struct outcome *outcome, int *status);
 
+/* CLOCK_MONOTONIC; and for poll(), what is left until then: -1, for ever, where it is 0. */
+int64_t child_clock_ms(void);
+int child_left_ms(int64_t deadline_ms);
+
+/* What is there in a pipe at this moment. */
+void child_read(int fd, struct evbuffer *into);
+
 /* Note in the outcome how it ended; `name` is what messages call it. */
 void child_judge(int status, const char *name, struct outcome *outcome);
 

@@ -45,24 +45,6 @@ static int words_new(const Ipp__Call *call, const struct task *task, char ***out
 	return template_fill(out, call->argv, call->n_argv, &filled, err);
 }
 
-/* Variables that tell a command which task it is.  The environment refers to these bytes, so that a
- * million tasks do not leave a million strings behind, as setenv() would. */
-static void name_task(const struct task *task)
-{
-	static char engine[32], rank[32], place[40], number[40], slot[32];
-
-	snprintf(engine, sizeof(engine), "IPP_ENGINE=%u", task->engine);
-	snprintf(rank, sizeof(rank), "IPP_RANK=%u", task->engine);
-	snprintf(place, sizeof(place), "IPP_INDEX=%llu", (unsigned long long)task->index);
-	snprintf(number, sizeof(number), "PARALLEL_SEQ=%llu", (unsigned long long)task->index + 1);
-	snprintf(slot, sizeof(slot), "PARALLEL_JOBSLOT=%u", task->engine + 1);
-	putenv(engine);
-	putenv(rank);
-	putenv(place);
-	putenv(number);
-	putenv(slot);
-}
-
 static void command_run(void *opened, const struct task *task, struct outcome *outcome)
 {
 	const Ipp__Call *call = opened;
@@ -76,7 +58,7 @@ static void command_run(void *opened, const struct task *task, struct outcome *o
 		outcome_fail(outcome, IPP__OUTCOME__NO_COMMAND, 126, "%s", err.text);
 		return;
 	}
-	name_task(task);
+	task_environment(task);
 	child.words = words;
 	failed = child_run(&child, outcome, &status);
 	if (failed == 0)

@@ -1,0 +1,79 @@
+#include "client/direct.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "client/output.h"
+
+struct tally {
+	const uint32_t *targets;
+	uint64_t n_failed;
+	struct ipp_result last_not_run;
+};
+
+static int done(void *owner, const struct ipp_result *result)
+{
+	struct tally *tally = owner;
+	char who[32];
+
+	snprintf(who, sizeof(who), "engine %u", tally->targets[result->index]);
+	verb_print_result(result, who);
+	if (result->outcome != IPP_OK)
+		tally->n_failed++;
+	if (result->outcome == IPP_NO_COMMAND)
+		tally->last_not_run = *result;
+	return 0;
+}
+
+int direct_options(struct direct *direct, const struct verb *verb, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"targets", required_argument, NULL, 't'},
+		{"engines", required_argument, NULL, 'n'},
+		{"task-timeout", required_argument, NULL, 'T'},
+		{0},
+	};
+	struct ipp_error err;
+	int c, rc = 0;
+
+	while (rc == 0 && (c = getopt_long(argc, argv, "+t:n:", options, NULL)) != -1) {
+		if (c == 't')
+			direct->targets = optarg;
+		else if (c == 'n')
+			rc = verb_number("--engines", optarg, 1, 4096, &direct->engines, &err);
+		else if (c == 'T')
+			rc = verb_duration("--task-timeout", optarg, &direct->task_timeout_ms,
+					   &err);
+		else
+			return verb_misuse(verb, "\'%s\' is not an option, or lacks its value",
+					   argv[optind - 1]);
+	}
+	return rc < 0 ? verb_fail(&err) : 0;
+}
+
+int direct_run(const struct direct *direct, struct ipp_run *run)
+{
+	struct ipp_client *client = NULL;
+	struct tally tally = {0};
+	uint32_t *targets = NULL;
+	char directory[4096];
+	struct ipp_error err;
+	int rc = verb_connect(&client, (unsigned)direct->engines, &err);
+
+	if (rc == 0)
+		rc = verb_targets(client, direct->targets, &targets, &run->n_targets, &err);
+	if (rc == 0) {
+		run->targets = tally.targets = targets;
+		run->directory = getcwd(directory, sizeof(directory));
+		run->task_timeout_ms = direct->task_timeout_ms;
+		run->done = done;
+		run->owner = &tally;
+		rc = ipp_run(client, run, &err);
+	}
+	if (rc == 0)
+		rc = output_flush(stdout, "standard output", &err);
+	ipp_disconnect(client);
+	free(targets);
+	return rc < 0 ? verb_fail(&err) : verb_exit_code(tally.n_failed, &tally.last_not_run);
+}

@@ -1,0 +1,26 @@
+/* client/direct.h - what apply, execute and run share: something done once on each target, and what
+ * each wrote, in the order of the targets. */
+#ifndef IPP_CLIENT_DIRECT_H
+#define IPP_CLIENT_DIRECT_H
+
+#include "client/verb.h"
+
+struct direct {
+	const char *targets; /* as typed; NULL: all */
+	uint64_t engines;
+	uint32_t task_timeout_ms;
+};
+
+/* --targets, --engines and --task-timeout; the verb's own words begin at argv[optind].  0, or the
+ * exit code of what was said. */
+int direct_options(struct direct *direct, const struct verb *verb, int argc, char **argv);
+
+/* Run `run`, whose targets, directory, time-out and done() are set here; an exit code. */
+int direct_run(const struct direct *direct, struct ipp_run *run);
+
+#define DIRECT_OPTIONS                                                                             \
+	"  --targets LIST  which engines: all (the default), or such as 0,2-5\n"                   \
+	"  --engines N     where there is no cluster: start N engines on this machine\n"           \
+	"  --task-timeout SECONDS  kill it on an engine where it runs longer\n"
+
+#endif
