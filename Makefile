@@ -33,7 +33,7 @@ MAINS    := controller/ipp-controller.c engine/ipp-engine.c engine/ipp-worker.c 
 sources   = $(filter-out $(MAINS),$(wildcard $(1)/*.c))
 objects   = $(patsubst %.c,$(B)/%.o,$(call sources,$(1)))
 
-FOLDERS  := proto controller engine engine/runtimes engine/forest engine/modules/forest client launcher
+FOLDERS  := proto controller engine engine/runtimes engine/forest engine/modules/forest client client/libipp launcher
 MODULES  := $(B)/modules/forest.so
 PROGRAMS := $(patsubst %,$(B)/%,$(notdir $(basename $(wildcard $(MAINS)))))
 PLUGIN   := $(if $(wildcard spank/*.c),$(B)/spank_ipp.so)
@@ -53,7 +53,7 @@ $(B)/ipp-controller: $(B)/controller/ipp-controller.o $(call archive,controller)
 $(B)/ipp-engine:     $(B)/engine/ipp-engine.o $(call archive,engine) $(WIRE)
 $(B)/ipp-worker:     $(B)/engine/ipp-worker.o $(call archive,engine) $(call archive,engine/runtimes) $(WIRE)
 $(B)/ipp-guard:      $(B)/engine/ipp-guard.o $(B)/engine/orphans.o
-$(B)/ipp-run:        $(B)/client/ipp-run.o $(call archive,client) $(call archive,launcher) $(call archive,engine/forest) $(WIRE)
+$(B)/ipp-run:        $(B)/client/ipp-run.o $(call archive,client) $(call archive,client/libipp) $(call archive,launcher) $(call archive,engine/forest) $(WIRE)
 $(B)/ipp-launch:     $(B)/launcher/ipp-launch.o $(call archive,launcher) $(WIRE)
 $(B)/modules/forest.so: $(call objects,engine/modules/forest) $(call archive,engine/forest) \
                         $(B)/proto/error.o

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "client/discover.h"
+#include "client/libipp/discover.h"
 #include "client/verb.h"
 #include "launcher/local.h"
 

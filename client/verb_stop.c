@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "client/discover.h"
+#include "client/libipp/discover.h"
 #include "client/verb.h"
 
 /* And the log, when nobody had anything to say.  Only of a cluster that a file led to: those that

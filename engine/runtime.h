@@ -14,9 +14,10 @@ struct runtime {
 
 	/* Make a call ready: every task of it then runs with what this gives in *state.
 	 *   call       borrowed until close()      arguments  the call's, likewise
+	 *   payload    likewise; begins with call->module_bytes of a module; may be NULL
 	 * 0 or -errno: then every task of the call fails with that sentence. */
 	int (*open)(void **state, const Ipp__Call *call, const struct variables *arguments,
-		    struct ipp_error *err);
+		    struct blob *payload, struct ipp_error *err);
 
 	/* Run one task; whatever happens is in *outcome (reset before). */
 	void (*run)(void *state, const struct task *task, struct outcome *outcome);

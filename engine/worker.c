@@ -195,9 +195,11 @@ static struct opened *opened_find(const struct worker *worker, uint64_t request)
 
 static int open_call(struct opened *opened, struct ipp_error *err)
 {
-	size_t offset = 0;
+	size_t offset = opened->call->module_bytes;
 
 	opened->tried = true;
+	if (offset > (opened->payload ? opened->payload->bytes : 0))
+		return ipp_fail(err, EPROTO, "its module did not arrive whole");
 	opened->arguments = variables_new();
 	if (!opened->arguments)
 		return ipp_fail(err, ENOMEM, "out of memory");
@@ -208,7 +210,7 @@ static int open_call(struct opened *opened, struct ipp_error *err)
 	for (size_t i = 0; i < sizeof(runtimes) / sizeof(runtimes[0]); i++)
 		if (strcmp(runtimes[i]->name, opened->call->runtime) == 0) {
 			const int rc = runtimes[i]->open(&opened->state, opened->call,
-							 opened->arguments, err);
+							 opened->arguments, opened->payload, err);
 
 			if (rc == 0)
 				opened->runtime = runtimes[i];

@@ -8,10 +8,7 @@
 
 #include <errno.h>
 
-struct ipp_error {
-	int code;	/* errno value, 0 when nothing failed */
-	char text[512]; /* one sentence without a newline */
-};
+#include <ipp/error.h>
 
 /* int ipp_fail(struct ipp_error *err, int code, const char *fmt, ...)
  * Fill *err (borrows; may be NULL) and return -code.  `code` is a positive errno value; %m in `fmt`

@@ -288,6 +288,11 @@ size_t link_backlog(const struct link *link)
 	return link->transport->backlog(link);
 }
 
+int link_fd(const struct link *link)
+{
+	return link->transport->fd(link);
+}
+
 void link_flush(struct link *link)
 {
 	link->transport->flush(link);

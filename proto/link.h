@@ -79,6 +79,8 @@ uint64_t link_arrivals(const struct link *link);
 /* Write what the kernel takes at once, now instead of at the end of the turn. */
 void link_flush(struct link *link);
 
+int link_fd(const struct link *link); /* its socket (borrowed) */
+
 SSL *link_ssl(struct link *link); /* NULL on a Unix link */
 
 /* Unpack a frame's head as `descriptor`'s message (gives; protobuf_c_message_free_unpacked()).

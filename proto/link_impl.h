@@ -18,6 +18,7 @@ struct link_transport {
 	int (*take_descriptor)(struct link *link);
 	void (*flush)(struct link *link);
 	size_t (*backlog)(const struct link *link);
+	int (*fd)(const struct link *link);
 	void (*free)(struct link *link); /* what the transport added to the link */
 };
 

@@ -110,6 +110,11 @@ static size_t tls_backlog(const struct link *link)
 	return evbuffer_get_length(bufferevent_get_output(((const struct link_tls *)link)->stream));
 }
 
+static int tls_fd(const struct link *link)
+{
+	return bufferevent_getfd(((const struct link_tls *)link)->stream);
+}
+
 static void tls_free(struct link *link)
 {
 	if (tls_of(link)->stream)
@@ -121,6 +126,7 @@ static const struct link_transport transport = {
 	.take_descriptor = tls_take_descriptor,
 	.flush = tls_flush,
 	.backlog = tls_backlog,
+	.fd = tls_fd,
 	.free = tls_free,
 };
 

@@ -200,6 +200,11 @@ static size_t unix_backlog(const struct link *link)
 	return evbuffer_get_length(self->out) + self->departing_bytes;
 }
 
+static int unix_fd(const struct link *link)
+{
+	return ((const struct link_unix *)link)->fd;
+}
+
 /* ---- in ---- */
 
 static int keep_descriptors(struct link_unix *self, struct msghdr *message)
@@ -321,6 +326,7 @@ static const struct link_transport transport = {
 	.take_descriptor = unix_take_descriptor,
 	.flush = unix_flush,
 	.backlog = unix_backlog,
+	.fd = unix_fd,
 	.free = unix_free,
 };
 

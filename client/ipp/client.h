@@ -2,7 +2,8 @@
  * load-balanced view (these items over whichever engine is free).
  *
  * One thread uses a client at a time; ipp_interrupt() alone may be called from anywhere.  Functions
- * return 0 or a negative errno, and then `err` holds one sentence for people. */
+ * return 0 or a negative errno, and then `err` holds one sentence for people.  What a program gives
+ * them is borrowed until they return, unless it says otherwise. */
 #ifndef IPP_CLIENT_H
 #define IPP_CLIENT_H
 
@@ -10,14 +11,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <ipp/error.h>
 #include <ipp/module.h>
 
-struct ipp_error;
 struct ipp_client;
+struct ipp_request;
 
 /* ---- connect ---- */
 
 struct ipp_connect {
+	/* Which cluster: "unix:@NAME" as in IPP_CONNECT, "file:PATH" or the path of a connection
+	 * file.  NULL: the one that IPP_CONNECT names, or that was started by hand in this job or
+	 * on this machine. */
+	const char *cluster;
 	/* Where there is no cluster: 0 refuses, else start engines on this machine that end with
 	 * this process; IPP_ENGINE_PER_CPU starts one for each CPU we may use. */
 	unsigned local_engines;
@@ -27,14 +33,22 @@ struct ipp_connect {
 };
 #define IPP_ENGINE_PER_CPU UINT32_MAX
 
-/* Reach the cluster that IPP_CONNECT names, or that was started by hand in this job or on this
- * machine (gives *out).  -ENOENT: there is none; -ECONNREFUSED: it is gone or on another node;
- * -EINVAL: what names it makes no sense. */
+/* Reach a cluster (gives *out).  -ENOENT: there is none; -ECONNREFUSED: it is gone or on another
+ * node; -EINVAL: what names it makes no sense. */
 int ipp_connect(struct ipp_client **out, const struct ipp_connect *options, struct ipp_error *err);
-void ipp_disconnect(struct ipp_client *client); /* NULL is fine; what still runs is cancelled */
 
-/* End the running ipp_run() early: it cancels its tasks and returns -EINTR.  Async-signal-safe. */
+/* NULL is fine.  What still runs is cancelled, but for detached requests. */
+void ipp_disconnect(struct ipp_client *client);
+
+/* The function that waits returns -EINTR at once, or else the next one that would wait;
+ * ipp_run() cancels its tasks then.  Async-signal-safe. */
 void ipp_interrupt(struct ipp_client *client);
+
+/* For programs with a loop of their own: the descriptor to poll() and for which events; then call
+ * ipp_dispatch(), which does what can be done without waiting.  Ask again after each call of this
+ * library: the events change.  -1 once the controller is lost. */
+int ipp_fd(const struct ipp_client *client, short *events);
+void ipp_dispatch(struct ipp_client *client);
 
 /* ---- engines ---- */
 
@@ -71,14 +85,16 @@ enum ipp_outcome {
 	IPP_TIMED_OUT
 };
 
-/* One task's end; valid during the callback. */
+/* One task's end; valid during the callback, or until the next ipp_next() on its request. */
 struct ipp_result {
 	uint64_t index; /* of the item, or of the target */
 	uint32_t engine;
 	enum ipp_outcome outcome;
-	int code;	    /* exit code, signal number, or the function's value */
-	const char *error;  /* one sentence; "" when IPP_OK */
-	int64_t started_us; /* CLOCK_REALTIME of its engine */
+	int code;	      /* exit code, signal number, or the function's value */
+	const char *error;    /* one sentence; "" when IPP_OK */
+	const char *host;     /* its engine's */
+	int64_t submitted_us; /* CLOCK_REALTIME here, when the item was sent */
+	int64_t started_us;   /* CLOCK_REALTIME there; it completed elapsed_us later */
 	uint64_t elapsed_us;
 	const char *out, *err; /* what a command wrote; not NUL-terminated */
 	size_t out_bytes, err_bytes;
@@ -88,13 +104,18 @@ struct ipp_result {
 
 struct ipp_argument {
 	const char *name;
-	struct ipp_value value; /* integer, real or text */
+	struct ipp_value value;
 };
+
+/* Whether "PATH/MODULE.so:NAME" can be sent: its file is there and a shared object.  What the
+ * engine finds in it, only a task can say. */
+int ipp_check_function(const char *function, struct ipp_error *err);
 
 struct ipp_run {
 	/* What: a native function "MODULE.so:NAME"; or a line for the shell that each engine keeps;
 	 * or a script, whose bytes are sent, and in argv its name and arguments; or a command, in
-	 * whose words {} is the item. */
+	 * whose words {} is the item.  A module with a slash in its name is a file here, and is sent
+	 * to engines that do not see it; one without is slurm-ipp's own. */
 	const char *function;
 	const char *line;
 	const void *script;
@@ -125,18 +146,56 @@ struct ipp_run {
 	bool detached;	   /* outlives this client, and the controller keeps its results */
 	const char *label; /* what a person calls it, for lists of requests; may be NULL */
 
+	/* Items sent and not taken by done() or ipp_next(): bounds what waits here.  0: as many as
+	 * suits done(), and no bound without it. */
+	uint32_t window;
+
 	/* Items, asked for as there is room for them.  1: *item was set (integer or text, valid
-	 * until the next call); 0: no more; or a negative errno, which ends the run. */
+	 * until the next call); 0: no more; or a negative errno, which ends the request and is what
+	 * ipp_wait() returns, with *err as it was. */
 	int (*next)(void *owner, struct ipp_value *item);
 
-	/* A task ended; in input order.  Returns 0, or anything else to stop the run. */
+	/* A task ended; in input order unless `unordered`.  Returns 0, or anything else to stop the
+	 * request.  NULL: results are kept for ipp_next(). */
 	int (*done)(void *owner, const struct ipp_result *result);
 	void *owner;
 };
+/* next() and done() are called from within functions of this library that are given the client or
+ * one of its requests.  They may submit and cancel, but neither wait nor free. */
 
 /* Run it to the end.  0 when every task was reported, however it ended; -EINTR after
- * ipp_interrupt(); -ECANCELED when done() stopped it; or the controller was lost. */
+ * ipp_interrupt(); -ECANCELED when done() stopped it; -ESHUTDOWN when it was cancelled from outside
+ * or what it depends on failed; -ECONNRESET when the controller was lost. */
 int ipp_run(struct ipp_client *client, const struct ipp_run *run, struct ipp_error *err);
+
+/* ---- the same without waiting ---- */
+
+/* Begin (gives *out; `run` itself need not last, its `owner` must).  As many as you like run at the
+ * same time.  Work goes on while one of the functions of this library waits or dispatches. */
+int ipp_submit(struct ipp_client *client, const struct ipp_run *run, struct ipp_request **out,
+	       struct ipp_error *err);
+
+/* Wait until all its tasks have ended; of a detached one, until all of it was sent.  Returns what
+ * ipp_run() would, or -ETIMEDOUT after `timeout_ms` (-1: never); after that and after -EINTR it
+ * still runs.  -EDEADLK: its `window` is full, so that nothing can come. */
+int ipp_wait(struct ipp_request *request, int timeout_ms, struct ipp_error *err);
+
+/* Whether that would return at once. */
+bool ipp_poll(struct ipp_request *request);
+
+/* The next result of a request without done(), in input order unless `unordered`.  1: *out is one
+ * (borrowed until the next call); 0: all were taken; or as ipp_wait(). */
+int ipp_next(struct ipp_request *request, int timeout_ms, const struct ipp_result **out,
+	     struct ipp_error *err);
+
+/* No more of it, running tasks included; ipp_wait() returns -ECANCELED. */
+void ipp_cancel(struct ipp_request *request);
+
+/* NULL is fine.  One that still runs is cancelled, unless it is detached and was sent whole. */
+void ipp_request_free(struct ipp_request *request);
+
+/* What commands and other clients know it by. */
+uint64_t ipp_request_id(const struct ipp_request *request);
 
 /* ---- requests, of all clients ---- */
 

@@ -10,9 +10,10 @@
 #include "proto/template.h"
 
 static int command_open(void **opened, const Ipp__Call *call, const struct variables *arguments,
-			struct ipp_error *err)
+			struct blob *payload, struct ipp_error *err)
 {
 	(void)arguments;
+	(void)payload;
 	if (call->n_argv == 0)
 		return ipp_fail(err, EINVAL, "there is no command to run");
 	*opened = (void *)call;

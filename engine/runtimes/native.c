@@ -7,13 +7,14 @@
 #include <unistd.h>
 
 #include "engine/runtime.h"
+#include "engine/runtimes/object.h"
 #include "engine/variables.h"
 #include "proto/error.h"
 
 #define TEXT_MAX (1 << 20) /* it goes in the frame's head, which is bounded */
 
 struct native {
-	void *module;
+	struct object object;
 	ipp_function *function;
 	const struct variables *arguments;
 	void *shared; /* ipp_state() */
@@ -109,15 +110,11 @@ static void module_path(char *path, size_t bytes, const char *module)
 	snprintf(path, bytes, "%.*s/modules/%s", (int)(strrchr(self, '/') - self), self, module);
 }
 
-static int load(struct native *native, const char *path, const char *name, struct ipp_error *err)
+static int find(struct native *native, const char *path, const char *name, struct ipp_error *err)
 {
-	const uint32_t *version;
+	const uint32_t *version = dlsym(native->object.handle, "ipp_module_version");
 	void *symbol;
 
-	native->module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-	if (!native->module)
-		return ipp_fail(err, ENOENT, "cannot load the module %s: %s", path, dlerror());
-	version = dlsym(native->module, "ipp_module_version");
 	if (!version)
 		return ipp_fail(err, EINVAL,
 				"%s is no slurm-ipp module: it lacks IPP_MODULE (ipp/module.h)",
@@ -127,7 +124,7 @@ static int load(struct native *native, const char *path, const char *name, struc
 				"the module %s was built for version %u of ipp/module.h, this is "
 				"version %u: build it again",
 				path, *version, IPP_MODULE_VERSION);
-	symbol = dlsym(native->module, name);
+	symbol = dlsym(native->object.handle, name);
 	if (!symbol)
 		return ipp_fail(err, ENOENT, "the module %s has no function '%s'", path, name);
 	memcpy(&native->function, &symbol, sizeof(symbol));
@@ -140,13 +137,12 @@ static void native_close(void *opened)
 
 	if (native->shared && native->release)
 		native->release(native->shared);
-	if (native->module)
-		dlclose(native->module);
+	object_unload(&native->object);
 	free(native);
 }
 
 static int native_open(void **opened, const Ipp__Call *call, const struct variables *arguments,
-		       struct ipp_error *err)
+		       struct blob *payload, struct ipp_error *err)
 {
 	const char *colon = strrchr(call->function, ':');
 	struct native *native;
@@ -162,7 +158,9 @@ static int native_open(void **opened, const Ipp__Call *call, const struct variab
 	native->arguments = arguments;
 	snprintf(module, sizeof(module), "%.*s", (int)(colon - call->function), call->function);
 	module_path(path, sizeof(path), module);
-	rc = load(native, path, colon + 1, err);
+	rc = object_load(&native->object, path, payload, call->module_bytes, err);
+	if (rc == 0)
+		rc = find(native, path, colon + 1, err);
 	if (rc < 0)
 		native_close(native);
 	else

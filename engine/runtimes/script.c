@@ -86,11 +86,12 @@ static void script_close(void *opened)
 }
 
 static int script_open(void **opened, const Ipp__Call *call, const struct variables *arguments,
-		       struct ipp_error *err)
+		       struct blob *payload, struct ipp_error *err)
 {
 	const struct ipp_value *bytes = variables_get(arguments, "script");
 	struct script *script;
 
+	(void)payload; /* `bytes` is in it */
 	if (!bytes || bytes->kind != IPP_ARRAY || call->n_argv == 0)
 		return ipp_fail(err, EINVAL, "there is no script to run");
 	script = calloc(1, sizeof(*script));

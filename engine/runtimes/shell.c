@@ -210,9 +210,10 @@ static void say_ended(int status, const char *name, struct outcome *outcome)
 }
 
 static int shell_open(void **opened, const Ipp__Call *call, const struct variables *arguments,
-		      struct ipp_error *err)
+		      struct blob *payload, struct ipp_error *err)
 {
 	(void)arguments;
+	(void)payload;
 	if (!call->function[0])
 		return ipp_fail(err, EINVAL, "there is no line to run");
 	*opened = (void *)call;

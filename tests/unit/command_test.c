@@ -55,7 +55,7 @@ static void run(const char *item, const char *const *argv)
 	for (call.n_argv = 0; argv[call.n_argv];)
 		call.n_argv++;
 	outcome_reset(&outcome);
-	assert_int_equal(command_runtime.open(&opened, &call, NULL, &err), 0);
+	assert_int_equal(command_runtime.open(&opened, &call, NULL, NULL, &err), 0);
 	command_runtime.run(opened, &task, &outcome);
 	command_runtime.close(opened);
 }
@@ -127,7 +127,7 @@ static void an_item_with_a_nul_is_the_tasks_failure(void **state)
 	(void)state;
 	call.argv = &word;
 	call.n_argv = 1;
-	assert_int_equal(command_runtime.open(&opened, &call, NULL, &err), 0);
+	assert_int_equal(command_runtime.open(&opened, &call, NULL, NULL, &err), 0);
 	command_runtime.run(opened, &task, &outcome);
 	command_runtime.close(opened);
 	assert_outcome(IPP__OUTCOME__NO_COMMAND, 126, "a NUL byte is in the item");
@@ -227,7 +227,7 @@ static void nothing_to_run_is_refused(void **state)
 	void *opened = NULL;
 
 	(void)state;
-	assert_int_equal(command_runtime.open(&opened, &call, NULL, &err), -EINVAL);
+	assert_int_equal(command_runtime.open(&opened, &call, NULL, NULL, &err), -EINVAL);
 	assert_string_equal(err.text, "there is no command to run");
 }
 

@@ -5,8 +5,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engine/runtime.h"
 #include "engine/variables.h"
@@ -20,6 +22,8 @@ static struct variables *arguments, *variables;
 static struct outcome outcome;
 static struct task task;
 static void *opened;
+static struct blob
+	*module; /* the first call.module_bytes of it, for those that come with the call */
 static struct ipp_error err;
 
 static int setup(void **state)
@@ -31,6 +35,7 @@ static int setup(void **state)
 	outcome = (struct outcome){.out = evbuffer_new(), .err = evbuffer_new()};
 	task = (struct task){.index = 41, .variables = variables};
 	opened = NULL;
+	module = NULL;
 	return 0;
 }
 
@@ -44,6 +49,7 @@ static int teardown(void **state)
 	evbuffer_free(outcome.err);
 	variables_free(arguments);
 	variables_free(variables);
+	blob_unref(module);
 	return 0;
 }
 
@@ -61,7 +67,7 @@ static void set_text(struct variables *into, const char *name, const char *text)
 static int open_function(const char *function)
 {
 	call.function = (char *)function;
-	return native_runtime.open(&opened, &call, arguments, &err);
+	return native_runtime.open(&opened, &call, arguments, module, &err);
 }
 
 static void run(const char *function)
@@ -249,6 +255,83 @@ static void a_shared_object_that_is_no_module_is_refused(void **state)
 	assert_not_opened("no_module.so:square", -EINVAL, "lacks IPP_MODULE");
 }
 
+/* The bytes of tests/modules/FILE, followed by `more`, as they come with a call. */
+static void send_module(const char *file, size_t more)
+{
+	static uint8_t bytes[1 << 20];
+	char path[4096 + 64];
+	const ssize_t n_path = readlink("/proc/self/exe", path, 4096);
+	FILE *in;
+	size_t n;
+
+	assert_true(n_path > 0);
+	path[n_path] = '\0';
+	sprintf(strrchr(path, '/'), "/modules/%s", file);
+	in = fopen(path, "rbe");
+	assert_non_null(in);
+	n = fread(bytes, 1, sizeof(bytes) - more, in);
+	fclose(in);
+	memset(bytes + n, 0, more);
+	call.module_bytes = n;
+	blob_unref(module);
+	module = blob_copy(bytes, n + more);
+}
+
+static void a_module_that_this_node_does_not_see_is_loaded_from_its_bytes(void **state)
+{
+	(void)state;
+	send_module("sample.so", 0);
+	assert_int_equal(module->fd, -1);
+	task.item = (struct ipp_value){.kind = IPP_INTEGER, .integer = 12};
+	run("/nowhere/sample.so:square");
+	assert_int_equal(outcome.value.integer, 144);
+}
+
+static void a_module_in_a_memfd_with_arrays_behind_it_is_loaded_where_it_lies(void **state)
+{
+	(void)state;
+	send_module("sample.so", 1 << 17);
+	assert_true(module->fd >= 0);
+	run("/nowhere/sample.so:place");
+	assert_int_equal(outcome.value.integer, 41);
+}
+
+static void another_file_of_that_name_on_this_node_is_not_taken_for_it(void **state)
+{
+	char path[] = "/tmp/ipp-native-XXXXXX";
+	const int fd = mkstemp(path);
+	char function[64];
+
+	(void)state;
+	send_module("sample.so", 0);
+	assert_int_equal(ftruncate(fd, (off_t)call.module_bytes), 0);
+	close(fd);
+	snprintf(function, sizeof(function), "%s:place", path);
+	run(function);
+	unlink(path);
+	assert_int_equal(outcome.value.integer, 41);
+}
+
+static void a_sent_module_gets_no_other_ones_place(void **state)
+{
+	(void)state;
+	send_module("sample.so", 0);
+	run("/nowhere/a.so:place");
+	native_runtime.close(opened);
+	opened = NULL;
+	send_module("no_module.so", 0);
+	assert_not_opened("/nowhere/b.so:square", -EINVAL, "b.so is no slurm-ipp module");
+}
+
+static void bytes_that_are_no_module_are_told_by_their_path(void **state)
+{
+	(void)state;
+	module = blob_copy("#!/bin/sh\n", 10);
+	call.module_bytes = 10;
+	assert_not_opened("/nowhere/script.so:f", -ENOEXEC,
+			  "cannot load the module /nowhere/script.so: ");
+}
+
 static void a_name_without_a_module_is_refused(void **state)
 {
 	(void)state;
@@ -279,6 +362,11 @@ int main(void)
 		TEST(a_module_of_another_version_is_refused_and_both_are_named),
 		TEST(a_shared_object_that_is_no_module_is_refused),
 		TEST(a_name_without_a_module_is_refused),
+		TEST(a_module_that_this_node_does_not_see_is_loaded_from_its_bytes),
+		TEST(a_module_in_a_memfd_with_arrays_behind_it_is_loaded_where_it_lies),
+		TEST(another_file_of_that_name_on_this_node_is_not_taken_for_it),
+		TEST(a_sent_module_gets_no_other_ones_place),
+		TEST(bytes_that_are_no_module_are_told_by_their_path),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

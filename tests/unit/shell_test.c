@@ -42,7 +42,7 @@ static void run_line(const char *line)
 
 	call.function = (char *)line;
 	outcome_reset(&outcome);
-	assert_int_equal(shell_runtime.open(&opened, &call, NULL, &err), 0);
+	assert_int_equal(shell_runtime.open(&opened, &call, NULL, NULL, &err), 0);
 	shell_runtime.run(opened, &task, &outcome);
 	shell_runtime.close(opened);
 }
@@ -66,7 +66,7 @@ static void no_line_is_refused(void **state)
 
 	(void)state;
 	call.function = (char *)"";
-	assert_true(shell_runtime.open(&opened, &call, NULL, &err) < 0);
+	assert_true(shell_runtime.open(&opened, &call, NULL, NULL, &err) < 0);
 	assert_string_equal(err.text, "there is no line to run");
 }
 

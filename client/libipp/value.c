@@ -1,4 +1,4 @@
-#include "client/value.h"
+#include "client/libipp/value.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "client/session.h"
+#include "client/libipp/session.h"
 
 /* ---- lists ---- */
 

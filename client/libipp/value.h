@@ -1,6 +1,6 @@
-/* client/value.h - values between ipp/client.h and the wire. */
-#ifndef IPP_CLIENT_VALUE_H
-#define IPP_CLIENT_VALUE_H
+/* client/libipp/value.h - values between ipp/client.h and the wire. */
+#ifndef IPP_CLIENT_LIBIPP_VALUE_H
+#define IPP_CLIENT_LIBIPP_VALUE_H
 
 #include "client/ipp/client.h"
 #include "proto/blob.h"

@@ -1,4 +1,4 @@
-#include "client/discover.h"
+#include "client/libipp/discover.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -55,6 +55,17 @@ static int from_environment(struct connection *out, const char *text, struct ipp
 		return DISCOVERED_GIVEN;
 	connection_fini(out);
 	return DISCOVERED_NONE;
+}
+
+int discover_named(struct connection *out, const char *name, struct ipp_error *err)
+{
+	int rc;
+
+	*out = (struct connection){0};
+	if (strncmp(name, "unix:@", 6) == 0)
+		return from_unix_name(out, name + 6, err);
+	rc = connection_from_file(out, strncmp(name, "file:", 5) == 0 ? name + 5 : name, err);
+	return rc < 0 ? rc : DISCOVERED_GIVEN;
 }
 
 int discover(struct connection *out, struct ipp_error *err)

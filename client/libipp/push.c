@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/session.h"
-#include "client/value.h"
+#include "client/libipp/session.h"
+#include "client/libipp/value.h"
 
 struct push {
 	uint64_t request;

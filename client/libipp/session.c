@@ -1,25 +1,30 @@
-#include "client/session.h"
+#include "client/libipp/session.h"
 
 #include <errno.h>
 #include <event2/event.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "client/discover.h"
+#include "client/libipp/discover.h"
+#include "client/libipp/engines.h"
+#include "client/libipp/module_file.h"
+#include "client/libipp/request.h"
 #include "launcher/local.h"
 #include "proto/dial.h"
 
 #define TIMEOUT_MS 60000
 
-static void lose(struct ipp_client *client, const char *why)
+void session_lose(struct ipp_client *client, const char *why)
 {
 	ipp_fail(&client->lost, ECONNRESET, "ipp-run: lost the controller on %s: %.300s",
 		 client->connection.host, why);
 	link_free(client->link);
 	client->link = NULL;
+	requests_lose(client);
 	event_base_loopbreak(client->base);
 }
 
@@ -32,6 +37,8 @@ static void take_notice(struct ipp_client *client, const struct frame *frame)
 	if (notice && client->notice)
 		client->notice(notice->text);
 	ipp__notice__free_unpacked(notice, NULL);
+	if (client->roster) /* the engine may come back, or another on another node */
+		engines_ask(client);
 }
 
 static void take_goodbye(struct ipp_client *client, const struct frame *frame)
@@ -39,7 +46,7 @@ static void take_goodbye(struct ipp_client *client, const struct frame *frame)
 	Ipp__Goodbye *goodbye = ipp__goodbye__unpack(NULL, frame->head_bytes, frame->head);
 
 	client->goodbye = true;
-	lose(client, goodbye ? goodbye->why : "it ended");
+	session_lose(client, goodbye ? goodbye->why : "it ended");
 	ipp__goodbye__free_unpacked(goodbye, NULL);
 }
 
@@ -47,7 +54,7 @@ static void take_refuse(struct ipp_client *client, const struct frame *frame)
 {
 	Ipp__Refuse *refusal = ipp__refuse__unpack(NULL, frame->head_bytes, frame->head);
 
-	lose(client, refusal ? refusal->why : "it refused us");
+	session_lose(client, refusal ? refusal->why : "it refused us");
 	ipp__refuse__free_unpacked(refusal, NULL);
 }
 
@@ -66,9 +73,13 @@ static void on_frame(void *owner, struct link *link, const struct frame *frame)
 	case FRAME_REFUSE:
 		take_refuse(client, frame);
 		break;
+	case FRAME_ROSTER:
+		engines_take(client, frame);
+		break;
 	default:
 		/* Frames behind the last one that was wanted may have arrived with it. */
-		if (client->take && !client->done && !client->take(client->waiter, frame))
+		if (!requests_take(client, frame) && client->take && !client->done &&
+		    !client->take(client->waiter, frame))
 			session_enough(client);
 	}
 }
@@ -76,7 +87,7 @@ static void on_frame(void *owner, struct link *link, const struct frame *frame)
 static void on_close(void *owner, struct link *link, const struct ipp_error *why)
 {
 	(void)link;
-	lose(owner, why->text);
+	session_lose(owner, why->text);
 }
 
 static void on_drained(void *owner, struct link *link)
@@ -86,6 +97,7 @@ static void on_drained(void *owner, struct link *link)
 	(void)link;
 	if (client->drained && !client->done)
 		client->drained(client->waiter);
+	requests_pump(client);
 }
 
 static const struct link_events events = {
@@ -124,9 +136,59 @@ int session_wait(struct ipp_client *client, bool (*take)(void *waiter, const str
 	return ipp_fail(err, EINTR, "ipp-run: interrupted");
 }
 
+static void timer_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg; /* it ends a turn of the loop, and session_until() looks at the time */
+}
+
+static int start_timer(struct ipp_client *client, int timeout_ms)
+{
+	const struct timeval timeout = {timeout_ms / 1000, timeout_ms % 1000 * 1000};
+
+	if (timeout_ms < 0)
+		return 0;
+	if (!client->timer)
+		client->timer = evtimer_new(client->base, timer_cb, client);
+	return client->timer ? evtimer_add(client->timer, &timeout) : -1;
+}
+
+int session_until(struct ipp_client *client, bool (*is_so)(const void *what), const void *what,
+		  int timeout_ms, struct ipp_error *err)
+{
+	int rc = 0;
+
+	if (start_timer(client, timeout_ms) < 0)
+		return ipp_fail(err, ENOMEM, "ipp-run: out of memory");
+	while (rc == 0 && !is_so(what)) {
+		if (!client->link) {
+			*err = client->lost;
+			rc = -err->code;
+		} else if (client->interrupted) {
+			client->interrupted = false;
+			rc = ipp_fail(err, EINTR, "ipp-run: interrupted");
+		} else if (timeout_ms >= 0 && !evtimer_pending(client->timer, NULL)) {
+			rc = ipp_fail(err, ETIMEDOUT, "ipp-run: not finished after %d ms",
+				      timeout_ms);
+		} else {
+			event_base_loop(client->base, EVLOOP_ONCE);
+		}
+	}
+	if (client->timer)
+		evtimer_del(client->timer);
+	return rc;
+}
+
+void session_turn(struct ipp_client *client)
+{
+	if (client->link)
+		event_base_loop(client->base, EVLOOP_NONBLOCK);
+}
+
 uint64_t session_request(struct ipp_client *client)
 {
-	return (uint64_t)client->number << 32 | ++client->requests;
+	return (uint64_t)client->number << 32 | ++client->n_requests;
 }
 
 static void interrupt_cb(evutil_socket_t fd, short what, void *arg)
@@ -171,7 +233,7 @@ static bool take_welcome(void *waiter, const struct frame *frame)
 					: NULL;
 
 	if (!welcome) {
-		lose(client, "it did not greet us");
+		session_lose(client, "it did not greet us");
 		return true;
 	}
 	client->number = welcome->client;
@@ -188,7 +250,7 @@ static void welcome_late_cb(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (client->number == 0 && client->link)
-		lose(client, "it does not answer; is it stopped, or its node overloaded?");
+		session_lose(client, "it does not answer; is it stopped, or its node overloaded?");
 }
 
 static int reach(struct ipp_client *client, int timeout_ms, struct ipp_error *err)
@@ -235,11 +297,28 @@ static int start_local(struct ipp_client *client, const struct ipp_connect *opti
 	return rc;
 }
 
+void ipp_dispatch(struct ipp_client *client)
+{
+	session_turn(client);
+}
+
+int ipp_fd(const struct ipp_client *client, short *what)
+{
+	*what = POLLIN;
+	if (!client->link)
+		return -1;
+	if (link_backlog(client->link) > 0)
+		*what |= POLLOUT;
+	return link_fd(client->link);
+}
+
 static int find_and_reach(struct ipp_client *client, const struct ipp_connect *options,
 			  struct ipp_error *err)
 {
 	const int timeout_ms = options->timeout_ms ? (int)options->timeout_ms : TIMEOUT_MS;
-	int found = discover(&client->connection, err);
+	int found = options->cluster
+			    ? discover_named(&client->connection, options->cluster, err)
+			    : discover(&client->connection, err);
 	int rc;
 
 	if (found < 0)
@@ -262,7 +341,7 @@ static int find_and_reach(struct ipp_client *client, const struct ipp_connect *o
 				err, -rc,
 				"ipp-run: no controller answers at %s: it has ended, or it "
 				"is on another node: run ipp-run where the job's first node is",
-				getenv("IPP_CONNECT"));
+				options->cluster ? options->cluster : getenv("IPP_CONNECT"));
 		if (rc != -ECONNREFUSED || client->connection.n_addresses > 0)
 			return rc;
 		/* Of a cluster that was killed: go on as if the file had not been there.  It stays,
@@ -285,6 +364,8 @@ int ipp_connect(struct ipp_client **out, const struct ipp_connect *options, stru
 	if (!client)
 		return ipp_fail(err, ENOMEM, "ipp-run: out of memory");
 	client->notice = options->notice;
+	client->requests_end = &client->requests;
+	client->unknown_rank = UINT32_MAX;
 	client->interrupt_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	client->base = event_base_new();
 	client->interrupt = client->base ? event_new(client->base, client->interrupt_fd,
@@ -307,7 +388,12 @@ void ipp_disconnect(struct ipp_client *client)
 	if (!client)
 		return;
 	link_free(client->link);
+	client->link = NULL;
+	ipp_fail(&client->lost, ECONNRESET, "ipp-run: disconnected");
+	requests_lose(client);
 	dial_free(client->dial);
+	if (client->timer)
+		event_free(client->timer);
 	if (client->interrupt)
 		event_free(client->interrupt);
 	if (client->interrupt_fd >= 0)
@@ -315,52 +401,16 @@ void ipp_disconnect(struct ipp_client *client)
 	if (client->base)
 		event_base_free(client->base);
 	connection_fini(&client->connection);
-	ipp__roster__free_unpacked(client->roster, NULL);
+	engines_fini(client);
+	module_file_free(client->module);
 	ipp__requests__free_unpacked(client->requests_head, NULL);
 	ipp__status__free_unpacked(client->status_head, NULL);
 	free(client->requests_seen);
 	free(client->statuses);
-	free(client->engines);
 	free(client);
 }
 
 /* ---- the cluster ---- */
-
-static bool take_roster(void *waiter, const struct frame *frame)
-{
-	struct ipp_client *client = waiter;
-
-	if (frame->type != FRAME_ROSTER)
-		return true;
-	ipp__roster__free_unpacked(client->roster, NULL);
-	client->roster = ipp__roster__unpack(NULL, frame->head_bytes, frame->head);
-	return false;
-}
-
-int ipp_engines(struct ipp_client *client, const struct ipp_engine **out, size_t *n,
-		struct ipp_error *err)
-{
-	struct ipp_engine *engines;
-	int rc;
-
-	if (client->link)
-		link_send(client->link, FRAME_ROSTER, NULL, NULL);
-	rc = session_wait(client, take_roster, NULL, client, true, err);
-	if (rc < 0)
-		return rc;
-	engines = client->roster ? calloc(client->roster->n_engines + 1, sizeof(*engines)) : NULL;
-	if (!engines)
-		return ipp_fail(err, ENOMEM, "ipp-run: out of memory");
-	for (size_t i = 0; i < client->roster->n_engines; i++)
-		engines[i] = (struct ipp_engine){.rank = client->roster->engines[i]->rank,
-						 .pid = client->roster->engines[i]->pid,
-						 .host = client->roster->engines[i]->host};
-	free(client->engines);
-	client->engines = engines;
-	*out = engines;
-	*n = client->roster->n_engines;
-	return 0;
-}
 
 static bool take_nothing(void *waiter, const struct frame *frame)
 {

@@ -1,6 +1,7 @@
-/* client/session.h - what the functions of ipp/client.h share: a link and what is awaited on it. */
-#ifndef IPP_CLIENT_SESSION_H
-#define IPP_CLIENT_SESSION_H
+/* client/libipp/session.h - what the functions of ipp/client.h share: a link and what is awaited on
+ * it. */
+#ifndef IPP_CLIENT_LIBIPP_SESSION_H
+#define IPP_CLIENT_LIBIPP_SESSION_H
 
 #include <stdbool.h>
 
@@ -13,6 +14,8 @@
 struct event;
 struct event_base;
 struct dial;
+struct host;
+struct module_file;
 
 struct ipp_client {
 	struct event_base *base;
@@ -25,8 +28,9 @@ struct ipp_client {
 	bool goodbye;	       /* the cluster ended by intention */
 	struct ipp_error lost; /* why there is no link */
 	void (*notice)(const char *text);
-	uint32_t number; /* ours, from the controller; 0 before its WELCOME */
-	uint32_t requests;
+	struct event *timer; /* of a wait with a deadline */
+	uint32_t number;     /* ours, from the controller; 0 before its WELCOME */
+	uint32_t n_requests; /* so far */
 
 	/* The frame types that the function which waits takes; returns false when it has enough. */
 	bool (*take)(void *waiter, const struct frame *frame);
@@ -34,9 +38,17 @@ struct ipp_client {
 	void *waiter;
 	bool done;
 
+	struct ipp_request *requests, **requests_end; /* not over, oldest first */
+
 	struct ipp_engine *engines;
-	size_t n_engines;
 	Ipp__Roster *roster; /* owns the names in engines */
+	unsigned rosters_awaited;
+	const char **hosts; /* by rank; NULL: not heard of */
+	size_t n_hosts;
+	struct host *host_names;
+	uint32_t unknown_rank; /* whose host is being asked for; UINT32_MAX: nobody's */
+
+	struct module_file *module; /* the one that was sent last */
 
 	struct ipp_request_info *requests_seen;
 	Ipp__Requests *requests_head; /* owns the texts in it */
@@ -50,6 +62,17 @@ struct ipp_client {
 int session_wait(struct ipp_client *client, bool (*take)(void *waiter, const struct frame *frame),
 		 void (*drained)(void *waiter), void *waiter, bool interruptible,
 		 struct ipp_error *err);
+
+/* Turn the loop until is_so(what), or for `timeout_ms` (-1: for ever).  0, -ETIMEDOUT, -EINTR after
+ * ipp_interrupt(), or -ECONNRESET when the link is lost. */
+int session_until(struct ipp_client *client, bool (*is_so)(const void *what), const void *what,
+		  int timeout_ms, struct ipp_error *err);
+
+/* Do what can be done without waiting. */
+void session_turn(struct ipp_client *client);
+
+/* The link is of no more use: note why, and end what depends on it. */
+void session_lose(struct ipp_client *client, const char *why);
 
 /* End the wait from within a callback. */
 void session_enough(struct ipp_client *client);
