@@ -33,8 +33,8 @@ MAINS    := controller/ipp-controller.c engine/ipp-engine.c engine/ipp-worker.c 
 sources   = $(filter-out $(MAINS),$(wildcard $(1)/*.c))
 objects   = $(patsubst %.c,$(B)/%.o,$(call sources,$(1)))
 
-FOLDERS  := proto controller engine engine/runtimes engine/forest engine/modules/forest client client/libipp launcher
-MODULES  := $(B)/modules/forest.so
+FOLDERS  := proto controller engine engine/runtimes engine/forest engine/modules/forest engine/modules/bench client client/libipp launcher
+MODULES  := $(B)/modules/forest.so $(B)/modules/bench.so
 PROGRAMS := $(patsubst %,$(B)/%,$(notdir $(basename $(wildcard $(MAINS)))))
 PLUGIN   := $(if $(wildcard spank/*.c),$(B)/spank_ipp.so)
 TESTS    := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/*_test.c))
@@ -57,6 +57,7 @@ $(B)/ipp-run:        $(B)/client/ipp-run.o $(call archive,client) $(call archive
 $(B)/ipp-launch:     $(B)/launcher/ipp-launch.o $(call archive,launcher) $(WIRE)
 $(B)/modules/forest.so: $(call objects,engine/modules/forest) $(call archive,engine/forest) \
                         $(B)/proto/error.o
+$(B)/modules/bench.so: $(call objects,engine/modules/bench)
 
 $(B)/ipp-controller $(B)/ipp-engine $(B)/ipp-run $(B)/ipp-launch: LDLIBS = $(WIRELIBS) $(JSONLIBS) -lm
 $(B)/ipp-worker $(B)/ipp-guard: LDLIBS = $(call pkg,libs,libevent_core libprotobuf-c) -ldl -lm

@@ -23,9 +23,9 @@ struct verb {
 	int (*run)(int argc, char **argv);
 };
 
-extern const struct verb verb_apply, verb_cancel, verb_cv, verb_execute, verb_forest, verb_history,
-	verb_ids, verb_loo, verb_map, verb_queue, verb_run, verb_start, verb_status, verb_stop,
-	verb_top, verb_wait;
+extern const struct verb verb_apply, verb_bench, verb_cancel, verb_cv, verb_execute, verb_forest,
+	verb_history, verb_ids, verb_loo, verb_map, verb_queue, verb_run, verb_start, verb_status,
+	verb_stop, verb_top, verb_wait;
 
 double verb_seconds(void); /* CLOCK_MONOTONIC */
 

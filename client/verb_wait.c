@@ -86,7 +86,8 @@ static int wait_for(int argc, char **argv)
 	int c, rc = 0;
 
 	if (tasks)
-		rc = verb_number("SLURM_NTASKS or SLURM_JOB_NUM_NODES", tasks, 1, ENGINES_MAX, &wait.n_engines, &err);
+		rc = verb_number("SLURM_NTASKS or SLURM_JOB_NUM_NODES", tasks, 1, ENGINES_MAX,
+				 &wait.n_engines, &err);
 	while (rc == 0 && (c = getopt_long(argc, argv, "n:", options, NULL)) != -1) {
 		if (c == 'n')
 			rc = verb_number("--engines", optarg, 1, ENGINES_MAX, &wait.n_engines,
