@@ -151,13 +151,18 @@ struct ipp_run {
 	uint32_t window;
 
 	/* Items, asked for as there is room for them.  1: *item was set (integer or text, valid
-	 * until the next call); 0: no more; or a negative errno, which ends the request and is what
-	 * ipp_wait() returns, with *err as it was. */
+	 * until the next call); 0: no more; -EAGAIN: none yet, ask again when `items_fd` is to be
+	 * read; or another negative errno, which ends the request and is what ipp_wait() returns,
+	 * with *err as it was. */
 	int (*next)(void *owner, struct ipp_value *item);
+	int items_fd;
 
 	/* A task ended; in input order unless `unordered`.  Returns 0, or anything else to stop the
 	 * request.  NULL: results are kept for ipp_next(). */
 	int (*done)(void *owner, const struct ipp_result *result);
+
+	/* done() was told all that had come: a good moment to flush what it wrote; may be NULL. */
+	void (*pause)(void *owner);
 	void *owner;
 };
 /* next() and done() are called from within functions of this library that are given the client or

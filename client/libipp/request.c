@@ -1,6 +1,7 @@
 #include "client/libipp/request.h"
 
 #include <errno.h>
+#include <event2/event.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +35,10 @@ struct ipp_request {
 	uint64_t id;
 	int (*next_item)(void *owner, struct ipp_value *item);
 	int (*done)(void *owner, const struct ipp_result *result);
+	void (*pause)(void *owner);
 	void *owner;
+	struct event *readable; /* more items may be there; NULL until next() had none */
+	int items_fd;
 	bool unordered, detached;
 	uint64_t window; /* items sent and not taken; 0: no bound, results wait for ever */
 
@@ -87,6 +91,9 @@ static void end(struct ipp_request *request, int rc)
 	request->rc = rc;
 	outgoing_free(request->outgoing);
 	request->outgoing = NULL;
+	if (request->readable)
+		event_free(request->readable);
+	request->readable = NULL;
 	leave_list(request);
 }
 
@@ -207,6 +214,26 @@ static int send_item(struct ipp_request *request, int64_t now_us)
 	return rc < 0 ? rc : 1;
 }
 
+static void pump(struct ipp_request *request);
+
+static void readable_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	pump(arg);
+}
+
+static int await_items(struct ipp_request *request)
+{
+	if (!request->readable)
+		request->readable = event_new(request->client->base, request->items_fd, EV_READ,
+					      readable_cb, request);
+	if (request->readable && event_add(request->readable, NULL) == 0)
+		return 0;
+	return ipp_fail(&request->why, EINVAL, "ipp-run: descriptor %d cannot be waited for",
+			request->items_fd);
+}
+
 static void pump(struct ipp_request *request)
 {
 	const int64_t now_us = wants_items(request) ? realtime_us() : 0;
@@ -219,8 +246,13 @@ static void pump(struct ipp_request *request)
 	while (rc == 1 && has_room(request))
 		rc = send_item(request, now_us);
 	request->pumping = false;
-	if (rc == 1)
+	if (rc == 1 || rc == -EAGAIN) {
+		const bool wait = rc == -EAGAIN;
+
 		rc = outgoing_send(request->outgoing, request->client->link, &request->why);
+		if (rc == 0 && wait)
+			rc = await_items(request);
+	}
 	if (rc < 0)
 		fail(request, rc);
 	else if (request->all_sent)
@@ -302,15 +334,20 @@ static bool take(struct ipp_request *request)
 /* Call the owner for what there is, if it wants to be called. */
 static void report(struct ipp_request *request)
 {
+	bool told = false;
+
 	if (!request->done || request->reporting)
 		return;
 	request->reporting = true;
 	while (!request->over && take(request)) {
+		told = true;
 		if (request->done(request->owner, &request->result) == 0)
 			continue;
 		ipp_fail(&request->why, ECANCELED, "ipp-run: stopped");
 		fail(request, -ECANCELED);
 	}
+	if (told && request->pause)
+		request->pause(request->owner);
 	request->reporting = false;
 }
 
@@ -494,6 +531,8 @@ int ipp_submit(struct ipp_client *client, const struct ipp_run *run, struct ipp_
 					.id = session_request(client),
 					.next_item = run->next,
 					.done = run->done,
+					.pause = run->pause,
+					.items_fd = run->items_fd,
 					.owner = run->owner,
 					.unordered = run->unordered,
 					.detached = run->detached,
