@@ -22,6 +22,7 @@
 #include "engine/forest/data.h"
 #include "engine/forest/exact.h"
 #include "engine/forest/feature_order.h"
+#include "engine/forest/glance.h"
 #include "engine/forest/kernel.h"
 #include "engine/forest/sample.h"
 #include "engine/forest/tree.h"
@@ -98,6 +99,7 @@ struct grower {
 	struct task *stack;
 	size_t n_stack, stack_room;
 	struct screen screen;
+	struct glance glance;
 };
 
 /* Which children will be grown. */

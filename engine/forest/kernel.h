@@ -90,6 +90,10 @@ struct scan {
 	int64_t *sums[2]; /* room for last + SUM_SLACK each */
 };
 
+/* Lists that are glanced at together. */
+#define GLANCE_LISTS 4
+struct glance;
+
 struct kernel {
 	const char *name;
 	unsigned small_max; /* rows of a small node */
@@ -105,6 +109,10 @@ struct kernel {
 	uint32_t (*filter_wide)(uint32_t *dst, const uint32_t *src, uint32_t n,
 				const uint64_t *bits);
 	void (*partition_wide)(uint32_t *list, uint32_t n, const uint64_t *bits, uint32_t *room);
+	/* Which of these lists may have a split that reaches the bar, among those after places
+	 * first to last - 1, as bits. */
+	unsigned (*glance)(const struct glance *glance, const uint16_t *const lists[GLANCE_LISTS],
+			   unsigned first, unsigned last);
 	/* Offer the splits that may reach the bar. */
 	void (*scan)(struct screen *screen, const struct scan *scan);
 	/* The same for n splits whose sums are known; split i is after list[at[i]], or

@@ -5,6 +5,7 @@
 #include <immintrin.h>
 #include <string.h>
 
+#include "engine/forest/glance_lists.h"
 #include "engine/forest/scan_lists.h"
 #include "engine/forest/sort_network.h"
 
@@ -235,6 +236,12 @@ AVX2 static void offer(struct screen *screen, uint32_t feature, const int64_t *s
 	offer_sums(screen, feature, sums, n, at, first);
 }
 
+AVX2 static unsigned glance(const struct glance *at, const uint16_t *const lists[GLANCE_LISTS],
+			    unsigned first, unsigned last)
+{
+	return glance_lists(at, lists, first, last);
+}
+
 AVX2 static void scan(struct screen *screen, const struct scan *job)
 {
 	scan_lists(screen, job, offer_sums, sample_gains);
@@ -416,6 +423,7 @@ const struct kernel kernel_avx2 = {
 	partition,
 	scalar_filter_wide,
 	scalar_partition_wide,
+	glance,
 	scan,
 	offer,
 	separate,

@@ -5,6 +5,7 @@
 #include <immintrin.h>
 #include <string.h>
 
+#include "engine/forest/glance_lists.h"
 #include "engine/forest/scan_lists.h"
 #include "engine/forest/sort_network.h"
 
@@ -257,6 +258,12 @@ AVX512 static void offer(struct screen *screen, uint32_t feature, const int64_t 
 	offer_sums(screen, feature, sums, n, at, first);
 }
 
+AVX512 static unsigned glance(const struct glance *at, const uint16_t *const lists[GLANCE_LISTS],
+			      unsigned first, unsigned last)
+{
+	return glance_lists(at, lists, first, last);
+}
+
 AVX512 static void scan(struct screen *screen, const struct scan *job)
 {
 	scan_lists(screen, job, offer_sums, sample_gains);
@@ -442,7 +449,7 @@ AVX512 static void gains(const struct small_rows *rows, float *out, int32_t *key
 }
 
 const struct kernel kernel_avx512 = {
-	"avx512",    SMALL_MAX,	     LOCAL_MAX, mark,  filter,	 partition,
-	filter_wide, partition_wide, scan,	offer, separate, gains,
+	"avx512",	SMALL_MAX, LOCAL_MAX, mark,  filter,   partition, filter_wide,
+	partition_wide, glance,	   scan,      offer, separate, gains,
 };
 #endif

@@ -8,6 +8,7 @@
 #include <emmintrin.h>
 #endif
 
+#include "engine/forest/glance_lists.h"
 #include "engine/forest/scan_lists.h"
 #include "engine/forest/sort_network.h"
 
@@ -182,6 +183,12 @@ static void offer(struct screen *screen, uint32_t feature, const int64_t *sums, 
 		  const uint32_t *at, uint32_t first)
 {
 	offer_sums(screen, feature, sums, n, at, first);
+}
+
+static unsigned glance(const struct glance *at, const uint16_t *const lists[GLANCE_LISTS],
+		       unsigned first, unsigned last)
+{
+	return glance_lists(at, lists, first, last);
 }
 
 static void scan(struct screen *screen, const struct scan *job)
@@ -418,6 +425,7 @@ const struct kernel kernel_scalar = {
 	partition,
 	scalar_filter_wide,
 	scalar_partition_wide,
+	glance,
 	scan,
 	offer,
 	separate,

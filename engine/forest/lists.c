@@ -256,8 +256,8 @@ static void scan_heavy(struct grower *g, const struct lists *lists, const struct
 }
 
 /* Scan features[n], or the first n when that is NULL. */
-static void scan_features(struct grower *g, const struct lists *lists, const struct task *task,
-			  const uint32_t *features, uint32_t n)
+static void scan_all(struct grower *g, const struct lists *lists, const struct task *task,
+		     const uint32_t *features, uint32_t n)
 {
 	const uint32_t first = g->options->min_leaf - 1;
 	const uint32_t last = task->m - g->options->min_leaf;
@@ -289,6 +289,44 @@ static void scan_features(struct grower *g, const struct lists *lists, const str
 			scan_tied(g, lists, task, f, first, last);
 		else if (!at_once)
 			scan(g, lists, task, f, first, last);
+	}
+}
+
+/* For fewer features a table for glances does not pay. */
+#define GLANCE_MIN 24
+
+/* The same, but for those of a local node that a glance shows not to reach the bar. */
+static void scan_features(struct grower *g, const struct lists *lists, const struct task *task,
+			  const uint32_t *features, uint32_t n)
+{
+	const uint32_t first = g->options->min_leaf - 1;
+	const uint32_t last = task->m - g->options->min_leaf;
+	const uint32_t set_bar = 1 + (n - 1) % GLANCE_LISTS;
+
+	if (lists->wide || n < GLANCE_MIN) {
+		scan_all(g, lists, task, features, n);
+		return;
+	}
+	scan_all(g, lists, task, features, set_bar);
+	glance_begin(&g->glance, &g->screen, local_list(lists, g->data->p) + task->target_from,
+		     task->m, lists->table);
+	for (uint32_t j = set_bar; j < n; j += GLANCE_LISTS) {
+		const uint16_t *at[GLANCE_LISTS];
+		uint32_t four[GLANCE_LISTS], hit[GLANCE_LISTS], n_hits = 0;
+		unsigned hits;
+
+		for (uint32_t k = 0; k < GLANCE_LISTS; k++) {
+			four[k] = features ? features[j + k] : j + k;
+			at[k] = local_list(lists, four[k]) + task->from;
+		}
+		hits = g->kernel->glance(&g->glance, at, first, last);
+		for (; hits; hits &= hits - 1)
+			hit[n_hits++] = four[__builtin_ctz(hits)];
+		if (n_hits == 0)
+			continue;
+		scan_all(g, lists, task, hit, n_hits);
+		if (g->screen.bar > 1.1 * g->glance.bar)
+			glance_set_bar(&g->glance, &g->screen);
 	}
 }
 

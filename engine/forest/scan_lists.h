@@ -57,7 +57,7 @@ static inline __attribute__((always_inline)) void scan_lists(struct screen *scre
 			continue;
 		sum_uint16_t(scan->spans.ids + f * scan->spans.stride, scan->last, scan->table, 0,
 			     scan->sums[turn & 1]);
-		if (turn == 1) {
+		if (turn == 0 && screen->best < 0) {
 			const float gain = sample_gains(screen, scan->sums[0] + scan->first, n);
 
 			if (gain > 0)
