@@ -20,8 +20,9 @@ typedef float v4f __attribute__((vector_size(16)));
 
 /* ---- lists ---- */
 
-/* Marks are bytes: one load tells. */
+/* Marks are bytes, of MARK or 0: one load tells by how many bits to shift a pair of ids. */
 #define IDS 512
+#define MARK 16
 
 /* Rows of a small node. */
 #define SMALL 16
@@ -32,22 +33,36 @@ static void mark(struct marks *marks, const uint16_t *ids, unsigned n, unsigned 
 
 	memset(marked, 0, limit);
 	for (unsigned i = 0; i < n; i++)
-		marked[ids[i]] = 1;
+		marked[ids[i]] = MARK;
+}
+
+/* Two ids, the first in the low half. */
+INLINE uint32_t load_pair(const uint16_t *ids)
+{
+	return ids[0] | (uint32_t)ids[1] << 16;
+}
+
+INLINE void store_pair(uint16_t *ids, uint32_t pair)
+{
+	ids[0] = (uint16_t)pair;
+	ids[1] = (uint16_t)(pair >> 16);
 }
 
 INLINE unsigned filter_list(uint16_t *dst, const uint16_t *src, unsigned n,
 			    const struct marks *marks)
 {
 	const uint8_t *const marked = (const uint8_t *)marks->words;
-	unsigned kept = 0;
+	unsigned kept = 0, i = 0;
 
-#pragma GCC unroll 8
-	for (unsigned i = 0; i < n; i++) {
-		const unsigned id = src[i];
+	for (; i + 2 <= n; i += 2) {
+		const uint32_t pair = load_pair(src + i);
+		const unsigned a = marked[pair & 0xffff], b = marked[pair >> 16];
 
-		dst[kept] = (uint16_t)id;
-		kept += marked[id];
+		store_pair(dst + kept, pair >> (MARK - a));
+		kept += (a + b) / MARK;
 	}
+	if (i < n && marked[src[i]])
+		dst[kept++] = src[i];
 	return kept;
 }
 
@@ -55,15 +70,22 @@ INLINE unsigned partition_list(uint16_t *list, unsigned n, const struct marks *m
 			       uint16_t *room)
 {
 	const uint8_t *const marked = (const uint8_t *)marks->words;
-	unsigned left = 0;
+	unsigned left = 0, i = 0;
 
-#pragma GCC unroll 8
-	for (unsigned i = 0; i < n; i++) {
-		const unsigned id = list[i];
+	for (; i + 2 <= n; i += 2) {
+		const uint32_t pair = load_pair(list + i);
+		const unsigned a = marked[pair & 0xffff], b = marked[pair >> 16];
 
-		list[left] = (uint16_t)id;
-		room[i - left] = (uint16_t)id;
-		left += marked[id];
+		store_pair(list + left, pair >> (MARK - a));
+		store_pair(room + i - left, pair >> a);
+		left += (a + b) / MARK;
+	}
+	if (i < n) {
+		const uint16_t id = list[i];
+
+		list[left] = id;
+		room[i - left] = id;
+		left += marked[id] / MARK;
 	}
 	memcpy(list + left, room, (n - left) * sizeof(*list));
 	return left;
