@@ -13,6 +13,7 @@
 #include "engine/forest/sort_network.h"
 
 typedef int16_t v8s __attribute__((vector_size(16)));
+typedef int64_t v2l __attribute__((vector_size(16)));
 typedef int32_t v4i __attribute__((vector_size(16)));
 typedef float v4f __attribute__((vector_size(16)));
 
@@ -142,14 +143,19 @@ INLINE unsigned lane_bits(v4i lanes)
 }
 
 /* Weights and targets of four sums. */
+INLINE void split_sums(v2l a, v2l b, v4f *w, v4f *s)
+{
+	*w = __builtin_convertvector(__builtin_shufflevector((v4i)a, (v4i)b, 0, 2, 4, 6), v4f);
+	*s = __builtin_convertvector(__builtin_shufflevector((v4i)a, (v4i)b, 1, 3, 5, 7), v4f);
+}
+
 INLINE void load_sums(const int64_t *sums, v4f *w, v4f *s)
 {
-	v4i a, b;
+	v2l a, b;
 
 	memcpy(&a, sums, sizeof(a));
 	memcpy(&b, sums + 2, sizeof(b));
-	*w = __builtin_convertvector(__builtin_shufflevector(a, b, 0, 2, 4, 6), v4f);
-	*s = __builtin_convertvector(__builtin_shufflevector(a, b, 1, 3, 5, 7), v4f);
+	split_sums(a, b, w, s);
 }
 
 INLINE float sample_gains(const struct screen *screen, const int64_t *sums, unsigned n)
@@ -353,6 +359,16 @@ INLINE v4f load_key(const struct small_rows *rows, unsigned i, uint32_t f)
 	return (v4f)((ranks << ROW_BITS) + (KEY_BASE + (int32_t)i));
 }
 
+/* With a relative error below 2^-11. */
+INLINE v4f reciprocal(v4f a)
+{
+#if defined(__SSE2__)
+	return (v4f)_mm_rcp_ps((__m128)a);
+#else
+	return 1 / a;
+#endif
+}
+
 /* Rows as sums of targets and weights, in quanta of `unit`. */
 struct row_entries {
 	int64_t entries[SMALL];
@@ -366,7 +382,8 @@ INLINE v4f best_gains(const struct small_rows *rows, const struct row_entries *v
 {
 	const unsigned first = rows->min_leaf - 1, last = m - rows->min_leaf;
 	const int64_t *const entries = values->entries;
-	int64_t sums[4] = {0};
+	const v4f total = rows->weight + (v4f){0};
+	v2l a = {0}, b = {0}; /* sums of two features each, in registers */
 	v4f best = {-1, -1, -1, -1};
 
 #pragma GCC unroll 16
@@ -379,15 +396,13 @@ INLINE v4f best_gains(const struct small_rows *rows, const struct row_entries *v
 		if (i + 1 == m)
 			break;
 		apart = ((v4i)k[i] ^ (v4i)k[i + 1]) > SMALL_MAX - 1;
-		sums[0] += entries[four[0] & (SMALL - 1)];
-		sums[1] += entries[four[1] & (SMALL - 1)];
-		sums[2] += entries[four[2] & (SMALL - 1)];
-		sums[3] += entries[four[3] & (SMALL - 1)];
+		a += (v2l){entries[four[0] & (SMALL - 1)], entries[four[1] & (SMALL - 1)]};
+		b += (v2l){entries[four[2] & (SMALL - 1)], entries[four[3] & (SMALL - 1)]};
 		if (i < first || i >= last)
 			continue;
-		load_sums(sums, &w, &s);
+		split_sums(a, b, &w, &s);
 		s *= values->unit;
-		gain = s * s / (w * (rows->weight - w));
+		gain = s * s * reciprocal(w * (total - w));
 		better = apart & (gain > best);
 		best = (v4f)(((v4i)gain & better) | ((v4i)best & ~better));
 	}
