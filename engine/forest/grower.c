@@ -42,7 +42,10 @@ int grower_init(struct grower *g, const struct forest_data *data,
 	g->mtry = options->mtry ? options->mtry : data->p;
 	g->weights = malloc(data->n * sizeof(*g->weights));
 	g->sides = calloc(((size_t)data->n + 63) / 64, sizeof(*g->sides));
+	/* an odd number of cache lines: else the same few sets of the cache hold all lists of a
+	 * small node */
 	g->local.stride = (at_most(data->n, LOCAL_MAX) + LIST_SLACK - 1) / LIST_SLACK * LIST_SLACK;
+	g->local.stride |= LIST_SLACK;
 	g->local.ids = malloc(((p + 1) * g->local.stride + 2 * LIST_SLACK) * sizeof(uint16_t));
 	g->local.table = malloc(LOCAL_MAX * sizeof(*g->local.table));
 	g->ties = malloc(p * sizeof(*g->ties));

@@ -108,7 +108,7 @@ static unsigned best_of_targets(const struct twig_search *s)
 	unsigned at = 0;
 
 	for (unsigned i = 0; i + 1 < s->m; i++) {
-		double gain, d;
+		double gain, less, d;
 
 		sum += s->row[i].weight * s->t[i];
 		weight += s->row[i].weight;
@@ -116,13 +116,11 @@ static unsigned best_of_targets(const struct twig_search *s)
 			continue;
 		d = sum - weight * s->mean;
 		gain = d * d / (weight * (s->weight - weight));
-		if (gain > best) {
-			second = best;
-			best = gain;
-			at = i + 1;
-		} else if (gain > second) {
-			second = gain;
-		}
+		/* no branches: they would be taken at random */
+		less = gain < best ? gain : best;
+		second = less > second ? less : second;
+		at = gain > best ? i + 1 : at;
+		best = gain > best ? gain : best;
 	}
 	/* splitting off one of the ends has gain >= 1 / W, so slack is relatively W * 2^-46 */
 	if (!(best * (1 - 0x1p-42 * s->weight) > second))
