@@ -3,7 +3,9 @@
 prefix     ?= /usr/local
 libexecdir ?= $(prefix)/libexec/slurm-ipp
 bindir     ?= $(prefix)/bin
+libdir     ?= $(prefix)/lib
 includedir ?= $(prefix)/include
+mandir     ?= $(prefix)/share/man
 # Where Slurm looks for plugins, and for its configuration.
 plugindir  ?= /usr/lib/$(shell $(CC) -print-multiarch)/slurm-wlm
 sysconfdir ?= /etc/slurm
@@ -36,6 +38,8 @@ objects   = $(patsubst %.c,$(B)/%.o,$(call sources,$(1)))
 FOLDERS  := proto controller engine engine/runtimes engine/forest engine/modules/forest engine/modules/bench client client/libipp launcher
 MODULES  := $(B)/modules/forest.so $(B)/modules/bench.so
 PROGRAMS := $(patsubst %,$(B)/%,$(notdir $(basename $(wildcard $(MAINS)))))
+SONAME   := libipp.so.0
+LIBRARIES := $(B)/libipp.a $(B)/$(SONAME)
 PLUGIN   := $(if $(wildcard spank/*.c),$(B)/spank_ipp.so)
 TESTS    := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/*_test.c))
 TEST_MODULES := $(patsubst tests/modules/%.c,$(B)/tests/modules/%.so,$(wildcard tests/modules/*.c))
@@ -47,13 +51,13 @@ JSONLIBS  = $(call pkg,libs,jansson)
 PMIXLIBS  = $(call pkg,libs,pmix)
 TERMLIBS  = $(call pkg,libs,ncursesw)
 
-all: $(PROGRAMS) $(MODULES) $(PLUGIN)  ## build everything (the default)
+all: $(PROGRAMS) $(MODULES) $(LIBRARIES) $(PLUGIN)  ## build everything (the default)
 
 $(B)/ipp-controller: $(B)/controller/ipp-controller.o $(call archive,controller) $(call archive,launcher) $(WIRE)
 $(B)/ipp-engine:     $(B)/engine/ipp-engine.o $(call archive,engine) $(WIRE)
 $(B)/ipp-worker:     $(B)/engine/ipp-worker.o $(call archive,engine) $(call archive,engine/runtimes) $(WIRE)
 $(B)/ipp-guard:      $(B)/engine/ipp-guard.o $(B)/engine/orphans.o
-$(B)/ipp-run:        $(B)/client/ipp-run.o $(call archive,client) $(call archive,client/libipp) $(call archive,launcher) $(call archive,engine/forest) $(WIRE)
+$(B)/ipp-run:        $(B)/client/ipp-run.o $(call archive,client) $(B)/libipp.a $(call archive,engine/forest) $(WIRE)
 $(B)/ipp-launch:     $(B)/launcher/ipp-launch.o $(call archive,launcher) $(WIRE)
 $(B)/modules/forest.so: $(call objects,engine/modules/forest) $(call archive,engine/forest) \
                         $(B)/proto/error.o
@@ -72,11 +76,27 @@ $(B)/modules/%.so:
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-z,defs -o $@ $^ -lm
 
+# libipp is one object, of which programs see what ipp/client.h declares and nothing else.
+$(B)/libipp.names: client/ipp/client.h
+	@mkdir -p $(@D)
+	sed -nE 's/^[a-z][a-z0-9_ *]*[ *](ipp_[a-z_]+)\(.*/\1/p' $< >$@
+$(B)/libipp.map: $(B)/libipp.names
+	{ echo 'LIBIPP_0 { global:'; sed 's/$$/;/' $<; echo 'local: *; };'; } >$@
+$(B)/libipp.o: $(call archive,client/libipp) $(call archive,launcher) $(WIRE) $(B)/libipp.names
+	$(LD) -r -o $@ --whole-archive $< --no-whole-archive $(filter-out $<,$(filter %.a,$^))
+	objcopy --keep-global-symbols=$(B)/libipp.names $@
+$(B)/libipp.a: $(B)/libipp.o
+	@rm -f $@
+	$(AR) rcs $@ $<
+$(B)/$(SONAME): $(B)/libipp.o $(B)/libipp.map
+	$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,$(SONAME) -Wl,-z,defs \
+		-Wl,--version-script=$(B)/libipp.map -o $@ $< $(WIRELIBS) $(JSONLIBS)
+
 # The plugin lives in root daemons: nothing of ours is linked into it, and little is exported.
 $(B)/spank_ipp.so: $(call objects,spank) spank/exports.map
 	$(CC) $(CFLAGS) $(filter-out -Wl$(comma)-z$(comma)defs,$(LDFLAGS)) -shared \
 		-Wl,--version-script=spank/exports.map -o $@ $(filter %.o,$^)
-$(B)/spank/%.o: CPPFLAGS += -DIPP_LIBEXECDIR='"$(libexecdir)"'
+$(B)/spank/%.o $(B)/launcher/program.o: CPPFLAGS += -DIPP_LIBEXECDIR='"$(libexecdir)"'
 # Slurm's daemons are not built with sanitizers, so neither is the plugin.
 $(B)/spank/%.o $(B)/spank_ipp.so: SANFLAGS =
 
@@ -165,12 +185,17 @@ HEADERS   = $(wildcard engine/ipp/*.h client/ipp/*.h)
 PLUGSTACK = $(sysconfdir)/plugstack.conf.d/ipp.conf
 
 install: all  ## to $(DESTDIR)$(prefix); see docs/admin.md for the folders
-	install -d $(addprefix $(DESTDIR),$(bindir) $(libexecdir)/modules $(includedir)/ipp $(plugindir) $(dir $(PLUGSTACK)))
+	install -d $(addprefix $(DESTDIR),$(bindir) $(libexecdir)/modules $(includedir)/ipp \
+		$(libdir)/pkgconfig $(plugindir) $(dir $(PLUGSTACK)))
 	install $(PROGRAMS) $(DESTDIR)$(libexecdir)
 	for program in $(COMMANDS); do \
 		ln -sfr $(DESTDIR)$(libexecdir)/$$program $(DESTDIR)$(bindir)/$$program || exit; done
 	$(if $(MODULES),install $(MODULES) $(DESTDIR)$(libexecdir)/modules)
 	$(if $(HEADERS),install -m 644 $(HEADERS) $(DESTDIR)$(includedir)/ipp)
+	install -m 644 $(LIBRARIES) $(DESTDIR)$(libdir)
+	ln -sf $(SONAME) $(DESTDIR)$(libdir)/libipp.so
+	sed -e 's|@prefix@|$(prefix)|' -e 's|@libdir@|$(libdir)|' -e 's|@includedir@|$(includedir)|' \
+		-e 's|@version@|$(VERSION)|' contrib/libipp.pc.in >$(DESTDIR)$(libdir)/pkgconfig/libipp.pc
 	install -m 644 $(PLUGIN) $(DESTDIR)$(plugindir)
 	sed -e 's|@plugindir@|$(plugindir)|' -e 's|@libexecdir@|$(libexecdir)|' \
 		contrib/plugstack.conf.in >$(DESTDIR)$(PLUGSTACK)
@@ -179,7 +204,8 @@ uninstall:  ## remove what install put there
 	rm -f $(addprefix $(DESTDIR)$(bindir)/,$(COMMANDS)) $(DESTDIR)$(plugindir)/spank_ipp.so \
 		$(addprefix $(DESTDIR)$(libexecdir)/modules/,$(notdir $(MODULES))) $(DESTDIR)$(PLUGSTACK) \
 		$(addprefix $(DESTDIR)$(libexecdir)/,$(notdir $(PROGRAMS))) \
-		$(addprefix $(DESTDIR)$(includedir)/ipp/,$(notdir $(HEADERS)))
+		$(addprefix $(DESTDIR)$(includedir)/ipp/,$(notdir $(HEADERS))) \
+		$(addprefix $(DESTDIR)$(libdir)/,$(notdir $(LIBRARIES)) libipp.so pkgconfig/libipp.pc)
 	for folder in $(libexecdir)/modules $(libexecdir) $(includedir)/ipp; do \
 		[ ! -d $(DESTDIR)$$folder ] || rmdir --ignore-fail-on-non-empty $(DESTDIR)$$folder; done
 

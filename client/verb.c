@@ -227,7 +227,7 @@ int verb_words(struct verb_words *out, int argc, char **argv, struct ipp_error *
 				"ipp-run %s: '%.100s' is no function MODULE.so:NAME; a command "
 				"stands behind --: ipp-run %s -- %.100s ...",
 				argv[0], argv[optind], argv[0], argv[optind]);
-		return 0;
+		return ipp_check_function(out->function, err);
 	}
 	out->argv = calloc((size_t)(end - optind) + 1, sizeof(*out->argv));
 	if (!out->argv)

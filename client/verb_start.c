@@ -1,114 +1,10 @@
-#include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#include "client/libipp/discover.h"
 #include "client/verb.h"
-#include "launcher/local.h"
 
 #define TIMEOUT_S 60
 #define ENGINES_MAX 4096
-
-/* Another local cluster would hide the one that is there. */
-static int check_none_runs(struct ipp_error *err)
-{
-	const struct ipp_connect options = {.local_engines = 0};
-	struct ipp_client *client = NULL;
-	const int rc = ipp_connect(&client, &options, err);
-
-	if (rc == -ENOENT)
-		return 0;
-	if (rc < 0)
-		return rc;
-	ipp_disconnect(client);
-	return ipp_fail(
-		err, EEXIST,
-		"ipp-run: a cluster is running here already: ipp-run ids lists its engines, "
-		"ipp-run stop ends it");
-}
-
-/* Beside the connection file: what engines have to say once nobody looks. */
-static int open_log(const char *connection_file, struct ipp_error *err)
-{
-	char *path = NULL;
-	int fd;
-
-	if (asprintf(&path, "%.*s.log", (int)(strlen(connection_file) - strlen(".json")),
-		     connection_file) < 0)
-		return ipp_fail(err, ENOMEM, "ipp-run: out of memory");
-	connection_make_folder(path);
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		ipp_fail(err, errno, "ipp-run: cannot write the engines' log %s: %m", path);
-	free(path);
-	return fd < 0 ? -err->code : fd;
-}
-
-/* Start the cluster with its stderr in a log: it outlives us, and who reads our stderr would wait
- * for its end. */
-static int start_logged(struct connection *connection, unsigned n, unsigned timeout_ms, int log,
-			struct ipp_error *err)
-{
-	const int ours = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
-	int rc;
-
-	dup2(log, STDERR_FILENO);
-	rc = local_start(connection, n, timeout_ms, -1, err);
-	if (ours < 0) {
-		close(STDERR_FILENO);
-		return rc;
-	}
-	dup2(ours, STDERR_FILENO);
-	close(ours);
-	return rc;
-}
-
-/* Nobody could find it: end it again. */
-static void stop_unfound(const struct connection *connection)
-{
-	const struct ipp_connect options = {.local_engines = 0};
-	struct ipp_client *client = NULL;
-	struct ipp_error ignored;
-	char *name = NULL;
-
-	if (asprintf(&name, "unix:@%s", connection->unix_name) < 0)
-		return;
-	setenv("IPP_CONNECT", name, 1);
-	if (ipp_connect(&client, &options, &ignored) == 0)
-		ipp_stop(client, &ignored);
-	ipp_disconnect(client);
-	free(name);
-}
-
-static int start_and_save(unsigned n, unsigned timeout_ms, struct ipp_error *err)
-{
-	const char *job = getenv("SLURM_JOB_ID");
-	char *path = connection_path(job && *job ? job : "local");
-	struct connection connection = {0};
-	int log, rc;
-
-	if (!path)
-		return ipp_fail(
-			err, ENOENT,
-			"ipp-run: HOME is not set, so later commands could not find the cluster");
-	rc = log = open_log(path, err);
-	if (rc >= 0) {
-		rc = start_logged(&connection, n, timeout_ms, log, err);
-		close(log);
-	}
-	if (rc == 0) {
-		rc = connection_save(&connection, path, err);
-		if (rc < 0)
-			stop_unfound(&connection);
-	}
-	connection_fini(&connection);
-	free(path);
-	return rc;
-}
 
 static int start(int argc, char **argv)
 {
@@ -117,7 +13,7 @@ static int start(int argc, char **argv)
 		{"timeout", required_argument, NULL, 't'},
 		{0},
 	};
-	uint64_t n = local_cpus(), timeout_s = TIMEOUT_S;
+	uint64_t n = ipp_local_cpus(), timeout_s = TIMEOUT_S;
 	struct ipp_error err;
 	int c, rc = 0;
 
@@ -134,11 +30,7 @@ static int start(int argc, char **argv)
 	if (rc == 0 && optind < argc)
 		return verb_misuse(&verb_start, "what is '%s'?", argv[optind]);
 	if (rc == 0)
-		rc = discover_check_alone(true, &err);
-	if (rc == 0)
-		rc = check_none_runs(&err);
-	if (rc == 0)
-		rc = start_and_save((unsigned)n, (unsigned)timeout_s * 1000, &err);
+		rc = ipp_start((unsigned)n, (unsigned)timeout_s * 1000, &err);
 	if (rc == 0)
 		printf("%llu engines are ready; ipp-run stop ends them\n", (unsigned long long)n);
 	return rc < 0 ? verb_fail(&err) : 0;

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -15,20 +16,48 @@
 
 #include "proto/error.h"
 
+/* `name` in the folder of `program`, symbolic links followed. */
+static int beside(char path[PATH_MAX], const char *program, const char *name)
+{
+	char real[PATH_MAX];
+
+	if (!realpath(program, real) ||
+	    snprintf(path, PATH_MAX, "%s/%s", dirname(real), name) >= PATH_MAX)
+		return -ENOENT;
+	return access(path, X_OK) < 0 ? -errno : 0;
+}
+
+/* Where the ipp-run that people type lies: for programs of theirs that use libipp. */
+static int beside_ipp_run(char path[PATH_MAX], const char *name)
+{
+	const char *at = getenv("PATH");
+	char ipp_run[PATH_MAX];
+
+	while (at && *at) {
+		const int bytes = (int)strcspn(at, ":");
+
+		if (bytes > 0 &&
+		    snprintf(ipp_run, sizeof(ipp_run), "%.*s/ipp-run", bytes, at) < PATH_MAX &&
+		    beside(path, ipp_run, name) == 0)
+			return 0;
+		at += bytes + (at[bytes] == ':');
+	}
+	return -ENOENT;
+}
+
 int program_path(char path[PATH_MAX], const char *name, struct ipp_error *err)
 {
-	char self[PATH_MAX];
-	const ssize_t bytes = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	const int rc = beside(path, "/proc/self/exe", name);
 
-	if (bytes < 0)
-		return ipp_fail(err, errno, "cannot find %s: /proc/self/exe: %m", name);
-	self[bytes] = '\0';
-	if (snprintf(path, PATH_MAX, "%s/%s", dirname(self), name) >= PATH_MAX)
-		return ipp_fail(err, ENAMETOOLONG, "cannot find %s: %m", name);
-	if (access(path, X_OK) < 0)
-		return ipp_fail(err, errno,
-				"cannot run %s: %m; install slurm-ipp anew on this node", path);
-	return 0;
+	if (rc == 0 || beside_ipp_run(path, name) == 0)
+		return 0;
+	snprintf(path, PATH_MAX, "%s/%s", IPP_LIBEXECDIR, name);
+	if (access(path, X_OK) == 0)
+		return 0;
+	return ipp_fail(err, -rc,
+			"cannot run %s: %m; install slurm-ipp anew on this node, or put its "
+			"ipp-run into the PATH",
+			name);
 }
 
 void program_reset_signals(void)

@@ -65,6 +65,15 @@ int ipp_engines(struct ipp_client *client, const struct ipp_engine **out, size_t
 /* End the whole cluster. */
 int ipp_stop(struct ipp_client *client, struct ipp_error *err);
 
+/* Start a cluster of engines on this machine that outlives this process and that ipp_connect()
+ * finds from now on.  What its engines say goes to ~/.slurm-ipp/local-HOST.log.
+ *   timeout_ms  for all of them to be ready; 0: 60 s
+ * -EEXIST: one runs here already. */
+int ipp_start(unsigned n_engines, unsigned timeout_ms, struct ipp_error *err);
+
+/* CPUs that this process may use: so many engines suit this machine. */
+unsigned ipp_local_cpus(void);
+
 /* ---- direct view: variables ---- */
 
 /* Set variable `name` on each of `targets` (n_targets ranks) and wait until all have it.  The value
@@ -114,8 +123,8 @@ int ipp_check_function(const char *function, struct ipp_error *err);
 struct ipp_run {
 	/* What: a native function "MODULE.so:NAME"; or a line for the shell that each engine keeps;
 	 * or a script, whose bytes are sent, and in argv its name and arguments; or a command, in
-	 * whose words {} is the item.  A module with a slash in its name is a file here, and is sent
-	 * to engines that do not see it; one without is slurm-ipp's own. */
+	 * whose words {} is the item.  A module with a slash in its name is a file here, and is
+	 * sent to engines that do not see it; one without is slurm-ipp's own. */
 	const char *function;
 	const char *line;
 	const void *script;

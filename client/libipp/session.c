@@ -16,8 +16,6 @@
 #include "launcher/local.h"
 #include "proto/dial.h"
 
-#define TIMEOUT_MS 60000
-
 void session_lose(struct ipp_client *client, const char *why)
 {
 	ipp_fail(&client->lost, ECONNRESET, "ipp-run: lost the controller on %s: %.300s",
@@ -292,7 +290,7 @@ static int start_local(struct ipp_client *client, const struct ipp_connect *opti
 		return ipp_fail(err, errno,
 				"ipp-run: cannot make a pidfd: %m; Linux 5.3 or later is needed");
 	rc = local_start(&client->connection, n,
-			 options->timeout_ms ? options->timeout_ms : TIMEOUT_MS, self, err);
+			 options->timeout_ms ? options->timeout_ms : SESSION_TIMEOUT_MS, self, err);
 	close(self);
 	return rc;
 }
@@ -315,14 +313,14 @@ int ipp_fd(const struct ipp_client *client, short *what)
 static int find_and_reach(struct ipp_client *client, const struct ipp_connect *options,
 			  struct ipp_error *err)
 {
-	const int timeout_ms = options->timeout_ms ? (int)options->timeout_ms : TIMEOUT_MS;
-	int found = options->cluster
-			    ? discover_named(&client->connection, options->cluster, err)
-			    : discover(&client->connection, err);
+	const int timeout_ms = options->timeout_ms ? (int)options->timeout_ms : SESSION_TIMEOUT_MS;
+	int found = options->cluster ? discover_named(&client->connection, options->cluster, err)
+				     : discover(&client->connection, err);
 	int rc;
 
 	if (found < 0)
 		return found;
+	client->by_file = found == DISCOVERED_FILE;
 	if (options->own_engines && found == DISCOVERED_GIVEN)
 		return ipp_fail(
 			err, EEXIST,
@@ -330,6 +328,7 @@ static int find_and_reach(struct ipp_client *client, const struct ipp_connect *o
 			"engines already: leave it out, or choose some with --targets");
 	if (options->own_engines) {
 		connection_fini(&client->connection);
+		client->by_file = false;
 		found = DISCOVERED_NONE;
 	}
 	if (found != DISCOVERED_NONE) {
@@ -347,6 +346,7 @@ static int find_and_reach(struct ipp_client *client, const struct ipp_connect *o
 		/* Of a cluster that was killed: go on as if the file had not been there.  It stays,
 		 * for by now it may be a new cluster's. */
 		connection_fini(&client->connection);
+		client->by_file = false;
 	}
 	if (options->local_engines == 0)
 		return ipp_fail(err, ENOENT,
@@ -408,23 +408,4 @@ void ipp_disconnect(struct ipp_client *client)
 	free(client->requests_seen);
 	free(client->statuses);
 	free(client);
-}
-
-/* ---- the cluster ---- */
-
-static bool take_nothing(void *waiter, const struct frame *frame)
-{
-	(void)waiter;
-	(void)frame;
-	return true;
-}
-
-int ipp_stop(struct ipp_client *client, struct ipp_error *err)
-{
-	int rc;
-
-	if (client->link)
-		link_send(client->link, FRAME_STOP, NULL, NULL);
-	rc = session_wait(client, take_nothing, NULL, client, true, err);
-	return client->goodbye ? 0 : rc;
 }

@@ -17,6 +17,8 @@ struct dial;
 struct host;
 struct module_file;
 
+#define SESSION_TIMEOUT_MS 60000 /* to reach a cluster or to start one */
+
 struct ipp_client {
 	struct event_base *base;
 	struct connection connection;
@@ -25,6 +27,7 @@ struct ipp_client {
 	struct event *interrupt;
 	int interrupt_fd; /* an eventfd */
 	bool interrupted;
+	bool by_file;	       /* the file in ~/.slurm-ipp led to the cluster */
 	bool goodbye;	       /* the cluster ended by intention */
 	struct ipp_error lost; /* why there is no link */
 	void (*notice)(const char *text);

@@ -7,8 +7,8 @@
 
 IPP_MODULE
 
-ipp_function square, place, say, last_byte, long_text, matrix, sum, twice_said, complain, silent,
-	nothing, count, crash, leave;
+ipp_function square, place, say, weigh, last_byte, long_text, matrix, sum, twice_said, complain,
+	silent, nothing, count, crash, leave;
 
 int square(struct ipp_call *call)
 {
@@ -36,6 +36,23 @@ int say(struct ipp_call *call)
 		strncat(said, ipp_item(call)->text, 100);
 	value.bytes = strlen(said);
 	return ipp_return(call, &value);
+}
+
+/* The sum of the arguments "u" and "v", arrays, times the item. */
+int weigh(struct ipp_call *call)
+{
+	const char *const names[] = {"u", "v"};
+	double total = 0;
+
+	for (size_t k = 0; k < 2; k++) {
+		const struct ipp_value *array = ipp_argument(call, names[k]);
+
+		if (!array || array->kind != IPP_ARRAY || (uintptr_t)array->data % 8 != 0)
+			return ipp_fail_call(call, "an argument is no array in its place");
+		for (size_t i = 0; i < array->bytes / sizeof(double); i++)
+			total += ((const double *)array->data)[i];
+	}
+	return ipp_return_real(call, total * ipp_item(call)->real);
 }
 
 /* Of the item. */

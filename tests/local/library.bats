@@ -1,0 +1,111 @@
+#!/usr/bin/env bats
+# libipp and the examples, built with pkg-config against what make install put under a prefix.
+
+load helper
+
+root=$BATS_TEST_DIRNAME/../..
+examples=$root/contrib/examples
+
+setup_file()
+{
+	export prefix=$BATS_FILE_TMPDIR/prefix
+	make --no-print-directory -C "$root" -o all install B="${B:-build/release}" prefix="$prefix" \
+		plugindir="$prefix/slurm" sysconfdir="$prefix/etc"
+	export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
+	build "$BATS_FILE_TMPDIR"
+}
+
+# build FOLDER: as the comments in the examples say
+build()
+(
+	cd "$1" || return
+	# shellcheck disable=SC2046 # flags are words
+	cc -Wall -Wextra -Werror -shared -fPIC -o module.so "$examples/module.c" $(pkg-config --cflags libipp)
+	# shellcheck disable=SC2046
+	cc -Wall -Wextra -Werror -o client "$examples/client.c" $(pkg-config --cflags --libs libipp)
+	# shellcheck disable=SC2046
+	cc -o static "$examples/client.c" $(pkg-config --cflags libipp) "$prefix/lib/libipp.a" \
+		$(pkg-config --libs --static libipp | sed 's/-lipp//')
+)
+
+installed()
+{
+	PATH=$prefix/bin:$PATH
+	export LD_LIBRARY_PATH=$prefix/lib
+}
+
+# The program's own lines; how many engines there are depends on the machine.
+well()
+{
+	show
+	[ "$status" = 0 ]
+	[ "${lines[0]}" = "sum of squares: 332833500" ]
+	[ "${lines[1]}" = "engine 0: mean 2.5" ]
+	[ "${lines[-2]}" = "commands: 5 well, 5 failed" ]
+	[ "${lines[-1]}" = "the endless one has ended: no" ]
+}
+
+@test "the example client drives engines of its own, found by the ipp-run in the PATH" {
+	installed
+	run --separate-stderr "$BATS_FILE_TMPDIR/client" "$BATS_FILE_TMPDIR/module.so"
+	well
+	wait_until 5 none_left
+}
+
+@test "the example client uses the cluster that runs" {
+	installed
+	start 3
+	run --separate-stderr "$BATS_FILE_TMPDIR/client" "$BATS_FILE_TMPDIR/module.so"
+	well
+	[ "${#lines[@]}" = 6 ]
+	ipp-run stop
+}
+
+@test "the static library does as well" {
+	installed
+	run --separate-stderr "$BATS_FILE_TMPDIR/static" "$BATS_FILE_TMPDIR/module.so"
+	well
+}
+
+@test "the example module is used from the shell, by a relative path and from another folder" {
+	installed
+	start 2
+	cd "$BATS_FILE_TMPDIR"
+	ipp map ./module.so:square ::: 1 2.5 3
+	show
+	[ "$output" = $'1\n6.25\n9' ]
+	ipp apply ./module.so:mean
+	[ "$status" = 2 ]
+	[ "${stderr_lines[0]}" = "ipp-run: engine 0: there is no x here: ipp-run push x=@FILE.npy" ]
+	ipp-run stop
+}
+
+@test "libipp exports what ipp/client.h declares, and nothing else" {
+	declared=$(cc -E -P -I"$prefix/include" "$prefix/include/ipp/client.h" |
+		grep -oE '\bipp_[a-z_]+\(' | grep -vE '^ipp_(argument|variable|item|index|state|return.*|fail_call|store|function)\(' |
+		tr -d '(' | sort -u)
+	[ "$(grep -c . <<<"$declared")" -gt 20 ]
+	exported=$(nm -D --defined-only --format=posix "$prefix/lib/libipp.so.0" | sed 's/@.*//; s/ .*//' |
+		grep -v '^LIBIPP' | sort -u)
+	diff <(echo "$declared") <(echo "$exported")
+	diff <(echo "$declared") <(nm -g --defined-only --format=posix "$prefix/lib/libipp.a" |
+		sed -n 's/^\(ipp_[a-z_]*\) T.*/\1/p' | sort -u)
+	[ "$(nm -g --defined-only --format=posix "$prefix/lib/libipp.a" | grep -c ' [TDBR] ')" = "$(wc -l <<<"$declared")" ]
+	[[ $(objdump -p "$prefix/lib/libipp.so.0") == *"SONAME "*"libipp.so.0"* ]]
+}
+
+@test "the public headers stand alone and are plain C11" {
+	for header in error module client; do
+		echo "#include <ipp/$header.h>" >it.c
+		cc -std=c11 -Wall -Wextra -Werror -pedantic -I"$prefix/include" -fsyntax-only it.c
+	done
+}
+
+@test "ipp-run talks to clusters by ipp/client.h alone" {
+	cd "$root"
+	# Apart from the library and its own helpers: files, numbers and error texts.
+	run grep -nE '#include "(launcher|controller|client/libipp)/|#include "proto/' client/*.c client/*.h
+	show
+	left=$(grep -vE 'proto/(error|npy|sealed|template)\.h' <<<"$output" || true)
+	[ "$left" = "" ]
+}
