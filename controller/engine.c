@@ -530,5 +530,5 @@ void engine_forget(struct engine *engine, struct request *request, bool cancel)
 	if (cancel)
 		link_send(engine->link, FRAME_CANCEL, &cancelled.base, NULL);
 	else
-		link_send(engine->link, FRAME_CLOSE, &closed.base, NULL);
+		link_send_later(engine->link, FRAME_CLOSE, &closed.base);
 }

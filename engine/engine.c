@@ -552,7 +552,7 @@ static int take_close(struct engine *engine, const struct frame *frame)
 		return -EPROTO;
 	unkeep(engine, FRAME_CALL, NULL, closed->request);
 	time_limits_drop(&engine->limits, closed->request);
-	pass_to_worker(engine, frame);
+	link_send_later(worker_link(engine->worker), FRAME_CLOSE, &closed->base);
 	ipp__close__free_unpacked(closed, NULL);
 	return 0;
 }

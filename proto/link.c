@@ -283,6 +283,13 @@ void link_send(struct link *link, uint16_t type, const ProtobufCMessage *head, s
 		free(packed);
 }
 
+void link_send_later(struct link *link, uint16_t type, const ProtobufCMessage *head)
+{
+	link->can_wait = true;
+	link_send(link, type, head, NULL);
+	link->can_wait = false;
+}
+
 size_t link_backlog(const struct link *link)
 {
 	return link->transport->backlog(link);

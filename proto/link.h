@@ -65,6 +65,11 @@ void link_trust(struct link *link);
 void link_send(struct link *link, uint16_t type, const ProtobufCMessage *head,
 	       struct blob *payload);
 
+/* The same for news that can wait: on a Unix link it goes out with the next frame, or after
+ * LINK_LATER_MS, and wakes nobody on its own. */
+#define LINK_LATER_MS 50
+void link_send_later(struct link *link, uint16_t type, const ProtobufCMessage *head);
+
 /* The same with a head that is packed already, such as one that only passes through. */
 void link_forward(struct link *link, uint16_t type, const uint8_t *head, size_t head_bytes,
 		  struct blob *payload);

@@ -29,6 +29,7 @@ struct link {
 	struct event *closing; /* made active by link_fail() */
 	struct ipp_error why;
 	bool failed, trusted;
+	bool can_wait; /* the frame that is being sent; see link_send_later() */
 	uint64_t arrivals;
 	bool *freed; /* set by link_free() while a callback runs */
 

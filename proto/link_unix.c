@@ -22,6 +22,7 @@ struct link_unix {
 	struct link link;
 	int fd;
 	struct event *readable, *writable;
+	struct event *later; /* frames that could wait have waited */
 	struct evbuffer *in, *out;
 	uint64_t queued, sent; /* bytes since the beginning */
 	struct departing *first, **last;
@@ -153,6 +154,15 @@ static void writable_cb(evutil_socket_t fd, short what, void *arg)
 		link->events->on_drained(link->owner, link);
 }
 
+static void later_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct link *link = arg;
+
+	(void)fd;
+	(void)what;
+	unix_flush(link);
+}
+
 static int depart(struct link_unix *self, struct blob *blob)
 {
 	struct departing *departing = malloc(sizeof(*departing));
@@ -169,6 +179,7 @@ static int depart(struct link_unix *self, struct blob *blob)
 static int unix_send(struct link *link, struct frame_header *header, const uint8_t *head,
 		     struct blob *payload)
 {
+	static const struct timeval later = {.tv_usec = LINK_LATER_MS * 1000L};
 	struct link_unix *self = unix_of(link);
 	const size_t before = evbuffer_get_length(self->out);
 	uint8_t raw[FRAME_HEADER_BYTES];
@@ -189,7 +200,10 @@ static int unix_send(struct link *link, struct frame_header *header, const uint8
 	self->queued += evbuffer_get_length(self->out) - before;
 	/* At the end of this turn of the loop, so that frames sent in one turn share a system call.
 	 */
-	event_active(self->writable, EV_WRITE, 0);
+	if (!link->can_wait)
+		event_active(self->writable, EV_WRITE, 0);
+	else if (!event_pending(self->later, EV_TIMEOUT, NULL))
+		event_add(self->later, &later);
 	return 0;
 }
 
@@ -310,6 +324,8 @@ static void unix_free(struct link *link)
 		event_free(self->readable);
 	if (self->writable)
 		event_free(self->writable);
+	if (self->later)
+		event_free(self->later);
 	if (self->in)
 		evbuffer_free(self->in);
 	if (self->out)
@@ -345,8 +361,9 @@ struct link *link_unix(struct event_base *base, int fd, const struct link_events
 	self->out = evbuffer_new();
 	self->readable = event_new(base, fd, EV_READ | EV_PERSIST, readable_cb, self);
 	self->writable = event_new(base, fd, EV_WRITE, writable_cb, self);
+	self->later = event_new(base, -1, 0, later_cb, self);
 	if (link_init(&self->link, base, &transport, events, owner) < 0 || !self->in ||
-	    !self->out || !self->readable || !self->writable ||
+	    !self->out || !self->readable || !self->writable || !self->later ||
 	    event_add(self->readable, NULL) < 0) {
 		link_free(&self->link);
 		return NULL;

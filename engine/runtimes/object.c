@@ -48,9 +48,9 @@ static bool same_file(const char *path, const struct blob *payload, size_t bytes
 	return same;
 }
 
-static int load_file(struct object *object, const char *path, struct ipp_error *err)
+static int load_file(struct object *object, const char *path, int flags, struct ipp_error *err)
 {
-	object->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	object->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL | flags);
 	if (object->handle)
 		return 0;
 	return ipp_fail(err, access(path, F_OK) < 0 ? ENOENT : ENOEXEC,
@@ -81,8 +81,12 @@ int object_load(struct object *object, const char *path, const struct blob *payl
 		struct ipp_error *err)
 {
 	*object = (struct object){.fd = -1};
-	if (!payload || bytes == 0 || same_file(path, payload, bytes))
-		return load_file(object, path, err);
+	/* Without bytes it is one of our own, which stay the same as long as a worker lives:
+	 * loading one anew is a quarter of a round trip. */
+	if (!payload || bytes == 0)
+		return load_file(object, path, RTLD_NODELETE, err);
+	if (same_file(path, payload, bytes))
+		return load_file(object, path, 0, err);
 	return load_bytes(object, path, payload, bytes, err);
 }
 

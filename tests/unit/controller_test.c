@@ -187,7 +187,7 @@ static void a_map_ends_with_each_result_once(void **state)
 	work_until(engine, client, request, 20);
 	assert_each_once(client, 20);
 	assert_int_equal(count(engine, FRAME_CALL), 1);
-	assert_int_equal(count(engine, FRAME_CLOSE), 1);
+	turn_until(base, count(engine, FRAME_CLOSE) == 1); /* it can wait */
 }
 
 /* Engine 0 has finished task 0 and has at least the tasks 1 to 4. */

@@ -190,6 +190,25 @@ static void a_peer_that_does_not_read_shows_as_backlog_and_then_as_drained(void 
 	blob_unref(payload);
 }
 
+static void what_can_wait_goes_with_the_next_frame_or_after_a_while(void **state)
+{
+	Ipp__Close closed = IPP__CLOSE__INIT;
+
+	(void)state;
+	link_send_later(a->link, FRAME_CLOSE, &closed.base);
+	for (int i = 0; i < 3; i++)
+		event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+	assert_int_equal(b->n, 0);
+	assert_true(link_backlog(a->link) > 0);
+	say(a, "hurry", NULL);
+	event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+	turn_until(base, b->n == 2);
+	assert_int_equal(b->frames[0].type, FRAME_CLOSE);
+	assert_said(b, 1, "hurry");
+	link_send_later(a->link, FRAME_CLOSE, &closed.base);
+	turn_until(base, b->n == 3);
+}
+
 static void a_memfd_counts_in_full_as_backlog(void **state)
 {
 	struct blob *large = bytes_of(1 << 20, 3);
@@ -351,6 +370,7 @@ int main(void)
 		TEST(a_large_payload_passes_as_the_same_memory),
 		TEST(descriptors_and_streams_mix_without_mistaking_one_for_another),
 		TEST(a_peer_that_does_not_read_shows_as_backlog_and_then_as_drained),
+		TEST(what_can_wait_goes_with_the_next_frame_or_after_a_while),
 		TEST(a_memfd_counts_in_full_as_backlog),
 		TEST(a_peer_that_dies_in_a_frame_is_gone_and_the_frame_with_it),
 		TEST(what_a_peer_said_before_it_went_is_heard_though_writing_failed),
