@@ -47,17 +47,24 @@ static int beside_ipp_run(char path[PATH_MAX], const char *name)
 
 int program_path(char path[PATH_MAX], const char *name, struct ipp_error *err)
 {
-	const int rc = beside(path, "/proc/self/exe", name);
+	static const char self[] = "/proc/self/exe";
+	char other[PATH_MAX];
+	const int rc = beside(path, self, name);
 
-	if (rc == 0 || beside_ipp_run(path, name) == 0)
+	if (rc == 0)
 		return 0;
-	snprintf(path, PATH_MAX, "%s/%s", IPP_LIBEXECDIR, name);
-	if (access(path, X_OK) == 0)
-		return 0;
-	return ipp_fail(err, -rc,
-			"cannot run %s: %m; install slurm-ipp anew on this node, or put its "
-			"ipp-run into the PATH",
-			name);
+	/* A program of the user's; ours are whole where they lie, or say what they lack. */
+	if (beside(other, self, "ipp-run") < 0) {
+		if (beside_ipp_run(path, name) == 0)
+			return 0;
+		snprintf(path, PATH_MAX, "%s/%s", IPP_LIBEXECDIR, name);
+		if (access(path, X_OK) == 0)
+			return 0;
+		return ipp_fail(err, ENOENT,
+				"cannot find slurm-ipp's programs: install it, or put its ipp-run "
+				"into the PATH");
+	}
+	return ipp_fail(err, -rc, "cannot run %s: %m; install slurm-ipp anew on this node", path);
 }
 
 void program_reset_signals(void)

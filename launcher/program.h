@@ -13,8 +13,9 @@
 
 struct ipp_error;
 
-/* Path of our program `name`: all lie in one folder, what is in bindir are links to them.
- * Returns 0, -ENOENT or -EACCES (it is not there, or cannot be executed). */
+/* Path of our program `name`: all lie in one folder, what is in bindir are links to them.  Programs
+ * of users that start engines find that folder by the ipp-run in their PATH, or where it was to be
+ * installed.  Returns 0, -ENOENT or -EACCES (it is not there, or cannot be executed). */
 int program_path(char path[PATH_MAX], const char *name, struct ipp_error *err);
 
 /* Start argv[0] (an absolute path) as a grandchild.

@@ -48,11 +48,11 @@ int arrival_new(struct arrival **out, const struct frame *frame, struct ipp_erro
 	uint64_t offset = 0;
 
 	if (!results)
-		return ipp_fail(err, EPROTO, "ipp-run: the controller sent malformed results");
+		return ipp_fail(err, EPROTO, "the controller sent malformed results");
 	arrival = calloc(1, sizeof(*arrival) + results->n_results * sizeof(*arrival->places));
 	if (!arrival) {
 		ipp__results__free_unpacked(results, NULL);
-		return ipp_fail(err, ENOMEM, "ipp-run: out of memory for results");
+		return ipp_fail(err, ENOMEM, "out of memory for results");
 	}
 	arrival->results = results;
 	arrival->payload = blob_ref(frame->payload);
@@ -61,7 +61,7 @@ int arrival_new(struct arrival **out, const struct frame *frame, struct ipp_erro
 		if (!locate(results->results[i], arrival->payload, &offset, &arrival->places[i])) {
 			arrival_unref(arrival);
 			return ipp_fail(err, EPROTO,
-					"ipp-run: the controller sent results that are cut short");
+					"the controller sent results that are cut short");
 		}
 	*out = arrival;
 	return 0;

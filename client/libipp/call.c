@@ -23,12 +23,12 @@ static int describe_arguments(struct heads *heads, const struct ipp_run *run, st
 	heads->arrays = calloc(n + 1, sizeof(*heads->arrays));
 	heads->pointers = calloc(n + 1, sizeof(*heads->pointers));
 	if (!heads->values || !heads->arrays || !heads->pointers)
-		return ipp_fail(err, ENOMEM, "ipp-run: out of memory for %zu arguments", n);
+		return ipp_fail(err, ENOMEM, "out of memory for %zu arguments", n);
 	for (size_t i = 0; i < n; i++) {
 		const struct ipp_argument *argument = &run->arguments[i];
 
 		if (argument->value.kind == IPP_NONE)
-			return ipp_fail(err, EINVAL, "ipp-run: argument '%.100s' has no value",
+			return ipp_fail(err, EINVAL, "argument '%.100s' has no value",
 					argument->name);
 		value_describe(argument->name, &argument->value, &heads->values[i],
 			       &heads->arrays[i]);
@@ -78,8 +78,7 @@ static int make_payload(struct blob **out, struct blob *module, const struct ipp
 	blob_unref(module);
 	blob = blob_new(bytes);
 	if (!blob)
-		return ipp_fail(err, ENOMEM, "ipp-run: out of memory for arguments of %zu bytes",
-				bytes);
+		return ipp_fail(err, ENOMEM, "out of memory for arguments of %zu bytes", bytes);
 	if (module)
 		memcpy(blob->data, module->data, module_bytes);
 	lay_arrays(blob->data, module_bytes, run);

@@ -34,7 +34,7 @@ static int from_unix_name(struct connection *out, const char *name, struct ipp_e
 	if (out->job && out->host && out->unix_name)
 		return DISCOVERED_GIVEN;
 	connection_fini(out);
-	return ipp_fail(err, ENOMEM, "ipp-run: out of memory");
+	return ipp_fail(err, ENOMEM, "out of memory");
 }
 
 static int from_environment(struct connection *out, const char *text, struct ipp_error *err)
@@ -45,7 +45,7 @@ static int from_environment(struct connection *out, const char *text, struct ipp
 		return of_our_job(text + 6) ? from_unix_name(out, text + 6, err) : DISCOVERED_NONE;
 	if (strncmp(text, "file:", 5) != 0)
 		return ipp_fail(err, EINVAL,
-				"ipp-run: IPP_CONNECT is '%.100s'; it must be unix:@NAME or "
+				"IPP_CONNECT is '%.100s'; it must be unix:@NAME or "
 				"file:PATH: unset it, or set it to a connection file",
 				text);
 	rc = connection_from_file(out, text + 5, err);
@@ -96,14 +96,14 @@ int discover_check_alone(bool chosen, struct ipp_error *err)
 
 	if (!chosen && getenv("SLURM_JOB_ID") && !getenv("SLURMD_NODENAME"))
 		return ipp_fail(err, EINVAL,
-				"ipp-run: this shell holds a job but is on none of its nodes: type "
+				"this shell holds a job but is on none of its nodes: type "
 				"srun --ipp-engines ipp-run ..., or --engines N for engines here");
 	if (n <= 1)
 		return 0;
 	if (rank && strcmp(rank, "0") != 0) /* rank 0 speaks for all */
 		return ipp_fail(err, EINVAL, "%s", "");
 	return ipp_fail(err, EINVAL,
-			"ipp-run: this step has %d tasks and no engines, and each task would "
+			"this step has %d tasks and no engines, and each task would "
 			"start a cluster of its own: type srun -n%d --ipp-engines ipp-run ...",
 			n, n);
 }

@@ -119,7 +119,7 @@ int ipp_engines(struct ipp_client *client, const struct ipp_engine **out, size_t
 		return rc;
 	engines = client->roster ? calloc(client->roster->n_engines + 1, sizeof(*engines)) : NULL;
 	if (!engines)
-		return ipp_fail(err, ENOMEM, "ipp-run: out of memory");
+		return ipp_fail(err, ENOMEM, "out of memory");
 	for (size_t i = 0; i < client->roster->n_engines; i++)
 		engines[i] = (struct ipp_engine){.rank = client->roster->engines[i]->rank,
 						 .pid = client->roster->engines[i]->pid,

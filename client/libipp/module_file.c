@@ -31,16 +31,15 @@ static int split(const char *function, char path[PATH_MAX], const char **name,
 	char *given;
 
 	if (!colon || colon == function || !colon[1])
-		return ipp_fail(err, EINVAL,
-				"ipp-run: '%.200s' names no function: write MODULE.so:NAME",
+		return ipp_fail(err, EINVAL, "'%.200s' names no function: write MODULE.so:NAME",
 				function);
 	if (!memchr(function, '/', (size_t)(colon - function)))
 		return 0;
 	given = strndup(function, (size_t)(colon - function));
 	if (!given)
-		return ipp_fail(err, ENOMEM, "ipp-run: out of memory");
+		return ipp_fail(err, ENOMEM, "out of memory");
 	if (!realpath(given, path))
-		ipp_fail(err, errno, "ipp-run: cannot read the module %.200s: %m", given);
+		ipp_fail(err, errno, "cannot read the module %.200s: %m", given);
 	else
 		err = NULL;
 	free(given);
@@ -55,14 +54,13 @@ static int open_object(const char *path, struct stat *st, struct ipp_error *err)
 	Elf64_Ehdr header;
 
 	if (fd < 0)
-		return ipp_fail(err, errno, "ipp-run: cannot read the module %.200s: %m", path);
+		return ipp_fail(err, errno, "cannot read the module %.200s: %m", path);
 	if (fstat(fd, st) == 0 && S_ISREG(st->st_mode) &&
 	    pread(fd, &header, sizeof(header), 0) == (ssize_t)sizeof(header) &&
 	    memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 && header.e_type == ET_DYN)
 		return fd;
 	close(fd);
-	return ipp_fail(err, ENOEXEC,
-			"ipp-run: %.200s is no shared object: build it with cc -shared -fPIC",
+	return ipp_fail(err, ENOEXEC, "%.200s is no shared object: build it with cc -shared -fPIC",
 			path);
 }
 
@@ -73,7 +71,7 @@ static int read_object(struct module_file *file, const char *path, int fd, struc
 
 	file->bytes = blob_new(bytes);
 	if (!file->bytes)
-		return ipp_fail(err, ENOMEM, "ipp-run: out of memory for the module %.200s", path);
+		return ipp_fail(err, ENOMEM, "out of memory for the module %.200s", path);
 	while (have < bytes) {
 		const ssize_t n = read(fd, file->bytes->data + have, bytes - have);
 
@@ -81,7 +79,7 @@ static int read_object(struct module_file *file, const char *path, int fd, struc
 			continue;
 		if (n <= 0)
 			return ipp_fail(err, n < 0 ? errno : EIO,
-					"ipp-run: cannot read the module %.200s whole: %m", path);
+					"cannot read the module %.200s whole: %m", path);
 		have += (size_t)n;
 	}
 	return blob_seal(file->bytes, err);
@@ -101,7 +99,7 @@ static int name_function(struct module_file *file, const char *path, const char 
 	if (asprintf(&file->function, "%s:%s", path, name) >= 0)
 		return 0;
 	file->function = NULL;
-	return ipp_fail(err, ENOMEM, "ipp-run: out of memory");
+	return ipp_fail(err, ENOMEM, "out of memory");
 }
 
 int module_file_get(struct module_file **cache, const char *function,
@@ -125,7 +123,7 @@ int module_file_get(struct module_file **cache, const char *function,
 		if (*cache)
 			(*cache)->st = st;
 		rc = *cache ? read_object(*cache, path, fd, err)
-			    : ipp_fail(err, ENOMEM, "ipp-run: out of memory");
+			    : ipp_fail(err, ENOMEM, "out of memory");
 	}
 	close(fd);
 	if (rc == 0)

@@ -98,7 +98,7 @@ int outgoing_send(struct outgoing *outgoing, struct link *link, struct ipp_error
 		head->item_bytes = outgoing->item_bytes;
 		payload = blob_copy(outgoing->texts, outgoing->bytes);
 		if (!payload)
-			return ipp_fail(err, ENOMEM, "ipp-run: out of memory for items");
+			return ipp_fail(err, ENOMEM, "out of memory for items");
 	}
 	link_send(link, FRAME_TASKS, &head->base, payload);
 	blob_unref(payload);
@@ -115,10 +115,10 @@ int outgoing_add(struct outgoing *outgoing, struct link *link, const struct ipp_
 	int rc = 0;
 
 	if (item->kind != IPP_TEXT && item->kind != IPP_INTEGER)
-		return ipp_fail(err, EINVAL, "ipp-run: an item is neither an integer nor a text");
+		return ipp_fail(err, EINVAL, "an item is neither an integer nor a text");
 	if (item->kind == IPP_TEXT && item->bytes > ITEM_MAX)
 		return ipp_fail(err, EMSGSIZE,
-				"ipp-run: an item has %zu bytes, and %u are the most: put it into "
+				"an item has %zu bytes, and %u are the most: put it into "
 				"a file or a variable, and name that",
 				item->bytes, ITEM_MAX);
 	if (!fits(outgoing, item))
@@ -128,8 +128,7 @@ int outgoing_add(struct outgoing *outgoing, struct link *link, const struct ipp_
 	if (item->kind == IPP_INTEGER)
 		add_integer(&outgoing->head, item->integer);
 	else if (add_text(outgoing, item) < 0)
-		return ipp_fail(err, ENOMEM, "ipp-run: out of memory for an item of %zu bytes",
-				item->bytes);
+		return ipp_fail(err, ENOMEM, "out of memory for an item of %zu bytes", item->bytes);
 	return 0;
 }
 

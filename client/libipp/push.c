@@ -36,8 +36,8 @@ int ipp_push(struct ipp_client *client, const uint32_t *targets, size_t n_target
 	if (value->kind == IPP_ARRAY) {
 		payload = blob_copy(value->data, value->bytes);
 		if (!payload)
-			return ipp_fail(err, ENOMEM, "ipp-run: out of memory for '%s', %zu bytes",
-					name, value->bytes);
+			return ipp_fail(err, ENOMEM, "out of memory for '%s', %zu bytes", name,
+					value->bytes);
 	}
 	value_describe(name, value, &described, &array);
 	ranks.ranks = (uint32_t *)targets;
@@ -50,10 +50,9 @@ int ipp_push(struct ipp_client *client, const uint32_t *targets, size_t n_target
 	blob_unref(payload);
 	rc = session_wait(client, take_done, NULL, &push, true, err);
 	if (rc == 0 && !push.done)
-		rc = ipp_fail(err, EPROTO, "ipp-run: the controller sent a malformed DONE");
+		rc = ipp_fail(err, EPROTO, "the controller sent a malformed DONE");
 	else if (rc == 0 && push.done->n_failures > 0)
-		rc = ipp_fail(err, EIO,
-			      "ipp-run: cannot push '%s' to engine %u: %s (%zu engines in all)",
+		rc = ipp_fail(err, EIO, "cannot push '%s' to engine %u: %s (%zu engines in all)",
 			      name, push.done->failures[0]->rank, push.done->failures[0]->text,
 			      push.done->n_failures);
 	ipp__done__free_unpacked(push.done, NULL);

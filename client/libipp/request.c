@@ -147,8 +147,7 @@ static int make_slots(struct ipp_request *request, uint64_t n)
 	request->slots = calloc(n_slots, sizeof(*request->slots));
 	if (!request->slots) {
 		request->slots = before.slots;
-		return ipp_fail(&request->why, ENOMEM,
-				"ipp-run: out of memory for %" PRIu64 " results", n);
+		return ipp_fail(&request->why, ENOMEM, "out of memory for %" PRIu64 " results", n);
 	}
 	request->n_slots = n_slots;
 	for (uint64_t i = before.first; i < before.n_sent; i++)
@@ -230,7 +229,7 @@ static int await_items(struct ipp_request *request)
 					      readable_cb, request);
 	if (request->readable && event_add(request->readable, NULL) == 0)
 		return 0;
-	return ipp_fail(&request->why, EINVAL, "ipp-run: descriptor %d cannot be waited for",
+	return ipp_fail(&request->why, EINVAL, "descriptor %d cannot be waited for",
 			request->items_fd);
 }
 
@@ -343,7 +342,7 @@ static void report(struct ipp_request *request)
 		told = true;
 		if (request->done(request->owner, &request->result) == 0)
 			continue;
-		ipp_fail(&request->why, ECANCELED, "ipp-run: stopped");
+		ipp_fail(&request->why, ECANCELED, "stopped");
 		fail(request, -ECANCELED);
 	}
 	if (told && request->pause)
@@ -376,7 +375,7 @@ static int store_one(struct ipp_request *request, struct arrival *arrival, size_
 	if (index < request->first || index >= request->n_sent ||
 	    slot_of(request, index)->which > 0)
 		return ipp_fail(&request->why, EPROTO,
-				"ipp-run: the controller sent a result that makes no sense");
+				"the controller sent a result that makes no sense");
 	slot = slot_of(request, index);
 	slot->which = (uint32_t)i + 1;
 	arrival->places[i].submitted_us = slot->submitted_us;
@@ -445,7 +444,7 @@ static bool take_ended(struct ipp_client *client, const struct frame *frame)
 
 	if (request) {
 		ipp_fail(&request->why, ESHUTDOWN,
-			 "ipp-run: request %" PRIu64 ".%" PRIu64 " has ended early: %.300s",
+			 "request %" PRIu64 ".%" PRIu64 " has ended early: %.300s",
 			 request->id >> 32, request->id & UINT32_MAX, ended->why);
 		end(request, -ESHUTDOWN);
 	}
@@ -499,7 +498,7 @@ static int begin(struct ipp_request *request, const struct ipp_run *run, struct 
 	if (run->n_targets == 0) {
 		request->outgoing = outgoing_new(request->id);
 		if (!request->outgoing)
-			return ipp_fail(err, ENOMEM, "ipp-run: out of memory for items");
+			return ipp_fail(err, ENOMEM, "out of memory for items");
 	}
 	rc = call_send(request->client, request->id, run, err);
 	if (rc == 0 && run->n_targets > 0 && expect_targets(request, run->n_targets) < 0) {
@@ -522,11 +521,11 @@ int ipp_submit(struct ipp_client *client, const struct ipp_run *run, struct ipp_
 	}
 	if (run->n_targets == 0 && !run->next)
 		return ipp_fail(err, EINVAL,
-				"ipp-run: nothing to run on: give targets, or next() for the items "
+				"nothing to run on: give targets, or next() for the items "
 				"of a map");
 	request = calloc(1, sizeof(*request));
 	if (!request)
-		return ipp_fail(err, ENOMEM, "ipp-run: out of memory");
+		return ipp_fail(err, ENOMEM, "out of memory");
 	*request = (struct ipp_request){.client = client,
 					.id = session_request(client),
 					.next_item = run->next,
@@ -596,7 +595,7 @@ int ipp_wait(struct ipp_request *request, int timeout_ms, struct ipp_error *err)
 		return rc;
 	if (!settled(request))
 		return ipp_fail(err, EDEADLK,
-				"ipp-run: %" PRIu64 " results wait to be taken and no more fit the "
+				"%" PRIu64 " results wait to be taken and no more fit the "
 				"window: take them with ipp_next(), or give a larger window",
 				request->n_sent - request->n_taken);
 	return verdict(request, err);
@@ -642,7 +641,7 @@ void ipp_cancel(struct ipp_request *request)
 {
 	if (request->over)
 		return;
-	ipp_fail(&request->why, ECANCELED, "ipp-run: cancelled");
+	ipp_fail(&request->why, ECANCELED, "cancelled");
 	fail(request, -ECANCELED);
 }
 

@@ -31,7 +31,7 @@ int ipp_requests(struct ipp_client *client, const struct ipp_request_info **out,
 	head = client->requests_head;
 	list = head ? calloc(head->n_requests + 1, sizeof(*list)) : NULL;
 	if (!list)
-		return ipp_fail(err, ENOMEM, "ipp-run: out of memory");
+		return ipp_fail(err, ENOMEM, "out of memory");
 	for (size_t i = 0; i < head->n_requests; i++) {
 		const Ipp__Request *one = head->requests[i];
 
@@ -79,7 +79,7 @@ int ipp_status(struct ipp_client *client, const struct ipp_status **out, struct 
 	head = client->status_head;
 	list = head ? calloc(head->n_engines + 1, sizeof(*list)) : NULL;
 	if (!list)
-		return ipp_fail(err, ENOMEM, "ipp-run: out of memory");
+		return ipp_fail(err, ENOMEM, "out of memory");
 	for (size_t i = 0; i < head->n_engines; i++) {
 		const Ipp__Health *one = head->engines[i];
 
@@ -136,13 +136,13 @@ int ipp_cancel_request(struct ipp_client *client, uint64_t id, struct ipp_error 
 
 	if (id >> 32 == client->number)
 		return ipp_fail(err, EINVAL,
-				"ipp-run: ipp_cancel_request() is for requests of other clients");
+				"ipp_cancel_request() is for requests of other clients");
 	cancel.request = id;
 	if (client->link)
 		link_send(client->link, FRAME_CANCEL, &cancel.base, NULL);
 	rc = session_wait(client, take_finished, NULL, &awaited, true, err);
 	if (rc == 0 && awaited.finished->why[0])
-		rc = ipp_fail(err, ESRCH, "ipp-run: %s", awaited.finished->why);
+		rc = ipp_fail(err, ESRCH, "%s", awaited.finished->why);
 	ipp__finished__free_unpacked(awaited.finished, NULL);
 	return rc;
 }

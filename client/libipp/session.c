@@ -18,7 +18,7 @@
 
 void session_lose(struct ipp_client *client, const char *why)
 {
-	ipp_fail(&client->lost, ECONNRESET, "ipp-run: lost the controller on %s: %.300s",
+	ipp_fail(&client->lost, ECONNRESET, "lost the controller on %s: %.300s",
 		 client->connection.host, why);
 	link_free(client->link);
 	client->link = NULL;
@@ -131,7 +131,7 @@ int session_wait(struct ipp_client *client, bool (*take)(void *waiter, const str
 		return -err->code;
 	}
 	client->interrupted = false;
-	return ipp_fail(err, EINTR, "ipp-run: interrupted");
+	return ipp_fail(err, EINTR, "interrupted");
 }
 
 static void timer_cb(evutil_socket_t fd, short what, void *arg)
@@ -158,17 +158,16 @@ int session_until(struct ipp_client *client, bool (*is_so)(const void *what), co
 	int rc = 0;
 
 	if (start_timer(client, timeout_ms) < 0)
-		return ipp_fail(err, ENOMEM, "ipp-run: out of memory");
+		return ipp_fail(err, ENOMEM, "out of memory");
 	while (rc == 0 && !is_so(what)) {
 		if (!client->link) {
 			*err = client->lost;
 			rc = -err->code;
 		} else if (client->interrupted) {
 			client->interrupted = false;
-			rc = ipp_fail(err, EINTR, "ipp-run: interrupted");
+			rc = ipp_fail(err, EINTR, "interrupted");
 		} else if (timeout_ms >= 0 && !evtimer_pending(client->timer, NULL)) {
-			rc = ipp_fail(err, ETIMEDOUT, "ipp-run: not finished after %d ms",
-				      timeout_ms);
+			rc = ipp_fail(err, ETIMEDOUT, "not finished after %d ms", timeout_ms);
 		} else {
 			event_base_loop(client->base, EVLOOP_ONCE);
 		}
@@ -258,7 +257,7 @@ static int reach(struct ipp_client *client, int timeout_ms, struct ipp_error *er
 
 	client->dial = dial_start(client->base, &client->connection, timeout_ms, dialled, client);
 	if (!client->dial)
-		return ipp_fail(err, ENOMEM, "ipp-run: out of memory");
+		return ipp_fail(err, ENOMEM, "out of memory");
 	event_base_dispatch(client->base);
 	dial_free(client->dial);
 	client->dial = NULL;
@@ -288,7 +287,7 @@ static int start_local(struct ipp_client *client, const struct ipp_connect *opti
 	self = (int)syscall(SYS_pidfd_open, getpid(), 0);
 	if (self < 0)
 		return ipp_fail(err, errno,
-				"ipp-run: cannot make a pidfd: %m; Linux 5.3 or later is needed");
+				"cannot make a pidfd: %m; Linux 5.3 or later is needed");
 	rc = local_start(&client->connection, n,
 			 options->timeout_ms ? options->timeout_ms : SESSION_TIMEOUT_MS, self, err);
 	close(self);
@@ -322,10 +321,9 @@ static int find_and_reach(struct ipp_client *client, const struct ipp_connect *o
 		return found;
 	client->by_file = found == DISCOVERED_FILE;
 	if (options->own_engines && found == DISCOVERED_GIVEN)
-		return ipp_fail(
-			err, EEXIST,
-			"ipp-run: --engines starts engines on this machine, but this job has "
-			"engines already: leave it out, or choose some with --targets");
+		return ipp_fail(err, EEXIST,
+				"--engines starts engines on this machine, but this job has "
+				"engines already: leave it out, or choose some with --targets");
 	if (options->own_engines) {
 		connection_fini(&client->connection);
 		client->by_file = false;
@@ -338,7 +336,7 @@ static int find_and_reach(struct ipp_client *client, const struct ipp_connect *o
 		if (found == DISCOVERED_GIVEN && rc == -ECONNREFUSED)
 			return ipp_fail(
 				err, -rc,
-				"ipp-run: no controller answers at %s: it has ended, or it "
+				"no controller answers at %s: it has ended, or it "
 				"is on another node: run ipp-run where the job's first node is",
 				options->cluster ? options->cluster : getenv("IPP_CONNECT"));
 		if (rc != -ECONNREFUSED || client->connection.n_addresses > 0)
@@ -350,7 +348,7 @@ static int find_and_reach(struct ipp_client *client, const struct ipp_connect *o
 	}
 	if (options->local_engines == 0)
 		return ipp_fail(err, ENOENT,
-				"ipp-run: there is no cluster here: start one with ipp-run start, "
+				"there is no cluster here: start one with ipp-run start, "
 				"or type srun --ipp-engines ipp-run ...");
 	rc = start_local(client, options, err);
 	return rc < 0 ? rc : reach(client, timeout_ms, err);
@@ -362,7 +360,7 @@ int ipp_connect(struct ipp_client **out, const struct ipp_connect *options, stru
 	int rc;
 
 	if (!client)
-		return ipp_fail(err, ENOMEM, "ipp-run: out of memory");
+		return ipp_fail(err, ENOMEM, "out of memory");
 	client->notice = options->notice;
 	client->requests_end = &client->requests;
 	client->unknown_rank = UINT32_MAX;
@@ -373,7 +371,7 @@ int ipp_connect(struct ipp_client **out, const struct ipp_connect *options, stru
 					 : NULL;
 	if (client->interrupt_fd < 0 || !client->interrupt ||
 	    event_add(client->interrupt, NULL) < 0)
-		rc = ipp_fail(err, ENOMEM, "ipp-run: out of memory");
+		rc = ipp_fail(err, ENOMEM, "out of memory");
 	else
 		rc = find_and_reach(client, options, err);
 	if (rc < 0)
@@ -389,7 +387,7 @@ void ipp_disconnect(struct ipp_client *client)
 		return;
 	link_free(client->link);
 	client->link = NULL;
-	ipp_fail(&client->lost, ECONNRESET, "ipp-run: disconnected");
+	ipp_fail(&client->lost, ECONNRESET, "disconnected");
 	requests_lose(client);
 	dial_free(client->dial);
 	if (client->timer)

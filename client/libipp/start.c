@@ -23,10 +23,9 @@ static int check_none_runs(struct ipp_error *err)
 	if (rc < 0)
 		return rc;
 	ipp_disconnect(client);
-	return ipp_fail(
-		err, EEXIST,
-		"ipp-run: a cluster is running here already: ipp-run ids lists its engines, "
-		"ipp-run stop ends it");
+	return ipp_fail(err, EEXIST,
+			"a cluster is running here already: ipp-run ids lists its engines, "
+			"ipp-run stop ends it");
 }
 
 /* Beside the connection file: what engines have to say once nobody looks. */
@@ -37,11 +36,11 @@ static int open_log(const char *connection_file, struct ipp_error *err)
 
 	if (asprintf(&path, "%.*s.log", (int)(strlen(connection_file) - strlen(".json")),
 		     connection_file) < 0)
-		return ipp_fail(err, ENOMEM, "ipp-run: out of memory");
+		return ipp_fail(err, ENOMEM, "out of memory");
 	connection_make_folder(path);
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
-		ipp_fail(err, errno, "ipp-run: cannot write the engines' log %s: %m", path);
+		ipp_fail(err, errno, "cannot write the engines' log %s: %m", path);
 	free(path);
 	return fd < 0 ? -err->code : fd;
 }
@@ -90,9 +89,8 @@ static int start_and_save(unsigned n, unsigned timeout_ms, struct ipp_error *err
 	int log, rc;
 
 	if (!path)
-		return ipp_fail(
-			err, ENOENT,
-			"ipp-run: HOME is not set, so later commands could not find the cluster");
+		return ipp_fail(err, ENOENT,
+				"HOME is not set, so later commands could not find the cluster");
 	rc = log = open_log(path, err);
 	if (rc >= 0) {
 		rc = start_logged(&connection, n, timeout_ms, log, err);

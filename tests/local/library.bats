@@ -15,16 +15,19 @@ setup_file()
 	build "$BATS_FILE_TMPDIR"
 }
 
-# build FOLDER: as the comments in the examples say
+# build FOLDER: as the comments in the examples say; with the sanitizers that the library has
 build()
 (
+	local sanitizers=${programs##*/}
+	local flags=(-Wall -Wextra -Werror)
+	[ "$sanitizers" = release ] || flags+=(-fsanitize="${sanitizers//-/,}")
 	cd "$1" || return
 	# shellcheck disable=SC2046 # flags are words
-	cc -Wall -Wextra -Werror -shared -fPIC -o module.so "$examples/module.c" $(pkg-config --cflags libipp)
+	cc "${flags[@]}" -shared -fPIC -o module.so "$examples/module.c" $(pkg-config --cflags libipp)
 	# shellcheck disable=SC2046
-	cc -Wall -Wextra -Werror -o client "$examples/client.c" $(pkg-config --cflags --libs libipp)
+	cc "${flags[@]}" -o client "$examples/client.c" $(pkg-config --cflags --libs libipp)
 	# shellcheck disable=SC2046
-	cc -o static "$examples/client.c" $(pkg-config --cflags libipp) "$prefix/lib/libipp.a" \
+	cc "${flags[@]}" -o static "$examples/client.c" $(pkg-config --cflags libipp) "$prefix/lib/libipp.a" \
 		$(pkg-config --libs --static libipp | sed 's/-lipp//')
 )
 
