@@ -159,7 +159,7 @@ build/fuzz/%: tests/fuzz/%.c $(FUZZED) $(B)/proto/ipp.pb-c.c
 	clang $(CPPFLAGS) -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined \
 		-fno-sanitize-recover=all -o $@ $^ $(WIRELIBS) $(JSONLIBS) -lm
 
-.PHONY: all check unit test-programs fuzz check-packages demo lint format bench bench-forest install uninstall clean help
+.PHONY: all check unit test-programs fuzz check-packages demo lint format bench bench-tools bench-forest install uninstall clean help
 check-packages:
 	@contrib/packages install build test
 
@@ -175,7 +175,7 @@ lint:  ## clang-format, clang-tidy, cppcheck, gcc -fanalyzer, shellcheck
 format:  ## lay out the sources as .clang-format says
 	git ls-files '*.c' '*.h' | xargs clang-format -i
 
-bench: all  ## times and memory, each beside its rival
+bench: all bench-tools  ## times and memory, each beside its rival
 	@B=$(B) tests/bench/run
 
 # ---- install ---------------------------------------------------------------------------------
@@ -214,6 +214,14 @@ bench-forest: all $(B)/tests/forest_bench  ## the forest beside scikit-learn, ra
 	@/usr/bin/python3 tests/bench/forest_pairs.py $(B)/tests/forest_bench $(FOREST)
 	@/usr/bin/python3 tests/bench/forest_sameness.py $(abspath $(B))/ipp-run
 	@B=$(B) tests/bench/loo
+
+# What make bench is measured against, or by.
+BENCH_TOOLS := $(patsubst %,$(B)/bench/%,spawn pingpong many_engines schedule)
+bench-tools: $(BENCH_TOOLS)
+$(B)/bench/schedule: $(B)/libipp.a
+$(B)/bench/%: tests/bench/%.c $(WIRE)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(WIRELIBS) $(JSONLIBS) -lm
 
 $(B)/tests/forest_bench: tests/bench/forest_bench.c $(call archive,engine/forest) $(B)/proto/error.o
 	@mkdir -p $(@D)

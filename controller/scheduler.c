@@ -11,12 +11,24 @@
 /* A task this long makes the round trip, some 0.2 ms, not worth a queue behind it. */
 #define SINGLE_US 10000.0
 #define BATCH_MAX 8192
+/* Less work than this is not worth a frame, however many engines there are to share it; but a batch
+ * is no more than a part of what is left. */
+#define BATCH_MIN_US 50.0
+#define PARTS_MIN 8
 
 uint64_t scheduler_quota(double task_us, uint64_t in_flight, double in_flight_us, uint64_t pending,
 			 uint64_t n_engines)
 {
-	const uint64_t share = pending / (2 * n_engines);
+	uint64_t share = pending / (2 * n_engines);
 	uint64_t n;
+
+	if (task_us > 0 && (double)share * task_us < BATCH_MIN_US) {
+		const uint64_t least = (uint64_t)(BATCH_MIN_US / task_us);
+		const uint64_t part = pending / PARTS_MIN;
+
+		if (share < part)
+			share = least < part ? least : part;
+	}
 
 	if (task_us <= 0 || task_us >= SINGLE_US || share == 0)
 		return in_flight == 0 && pending > 0;
@@ -102,17 +114,28 @@ static bool serve(struct cluster *cluster, struct engine *engine)
 	return next && give_some(engine, next);
 }
 
+static bool has_pending(const struct cluster *cluster)
+{
+	const struct request *request = cluster->requests;
+
+	while (request && (request->kind != REQUEST_MAP || request->pending.n_tasks == 0))
+		request = request->next;
+	return request != NULL;
+}
+
 void scheduler_run(struct cluster *cluster)
 {
 	bool served;
 
 	/* In rounds, one batch an engine, so that the first engine does not take everything. */
 	do {
+		const bool pending = has_pending(cluster);
+
 		served = false;
 		for (size_t rank = 0; rank < cluster->n_ranks; rank++) {
 			struct engine *engine = engine_find(cluster, (uint32_t)rank);
 
-			if (engine && serve(cluster, engine))
+			if (engine && (pending || engine->pinned.first) && serve(cluster, engine))
 				served = true;
 		}
 	} while (served);

@@ -67,7 +67,7 @@ static void a_high_water_mark_is_filled_up_and_not_passed(void **state)
 	assert_int_equal(scheduler_bounded(0, 20, 10, 25), 5);
 }
 
-static void no_engine_gets_more_than_its_share_of_what_is_pending(void **state)
+static void no_engine_gets_more_than_its_share_or_what_is_worth_a_frame(void **state)
 {
 	static const double lengths[] = {0, 0.5, 1, 17, 999, 9999, 10000, 1e7};
 
@@ -81,7 +81,9 @@ static void no_engine_gets_more_than_its_share_of_what_is_pending(void **state)
 						(double)in_flight * lengths[i], pending, engines);
 					const uint64_t share = pending / (2 * engines);
 
-					assert_true(n <= (share > 1 ? share : 1));
+					assert_true(
+						n <= (share > 1 ? share : 1) ||
+						((double)n * lengths[i] <= 50 && n <= pending / 8));
 					assert_true(n <= pending);
 					/* An idle engine is never left idle. */
 					assert_true(in_flight > 0 || pending == 0 || n > 0);
@@ -201,7 +203,7 @@ int main(void)
 		cmocka_unit_test(towards_the_end_of_a_map_nothing_is_queued_behind_a_busy_engine),
 		cmocka_unit_test(a_chunk_says_how_many_and_time_says_when),
 		cmocka_unit_test(a_high_water_mark_is_filled_up_and_not_passed),
-		cmocka_unit_test(no_engine_gets_more_than_its_share_of_what_is_pending),
+		cmocka_unit_test(no_engine_gets_more_than_its_share_or_what_is_worth_a_frame),
 		cmocka_unit_test(engines_finish_together),
 		cmocka_unit_test(short_tasks_cost_few_frames),
 	};
