@@ -167,33 +167,39 @@ int verb_targets(struct ipp_client *client, const char *text, uint32_t **out, si
 	return rc;
 }
 
-static void print_array(const struct ipp_value *value)
+static void print_array(FILE *out, const struct ipp_value *value)
 {
-	printf("array %s (", value->dtype);
+	fprintf(out, "array %s (", value->dtype);
 	for (size_t i = 0; i < value->n_dims; i++)
-		printf("%s%llu", i ? ", " : "", (unsigned long long)value->shape[i]);
-	printf("), %zu bytes\n", value->bytes);
+		fprintf(out, "%s%llu", i ? ", " : "", (unsigned long long)value->shape[i]);
+	fprintf(out, "), %zu bytes\n", value->bytes);
+}
+
+void verb_print_value(FILE *out, const struct ipp_value *value)
+{
+	switch (value->kind) {
+	case IPP_INTEGER:
+		fprintf(out, "%lld\n", (long long)value->integer);
+		break;
+	case IPP_REAL:
+		fprintf(out, "%.17g\n", value->real);
+		break;
+	case IPP_TEXT:
+		fwrite(value->text, 1, value->bytes, out);
+		putc('\n', out);
+		break;
+	case IPP_ARRAY:
+		print_array(out, value);
+		break;
+	case IPP_NONE:
+		break;
+	}
 }
 
 void verb_print_result(const struct ipp_result *result, const char *who)
 {
 	fwrite(result->out, 1, result->out_bytes, stdout);
-	switch (result->value.kind) {
-	case IPP_INTEGER:
-		printf("%lld\n", (long long)result->value.integer);
-		break;
-	case IPP_REAL:
-		printf("%.17g\n", result->value.real);
-		break;
-	case IPP_TEXT:
-		puts(result->value.text);
-		break;
-	case IPP_ARRAY:
-		print_array(&result->value);
-		break;
-	case IPP_NONE:
-		break;
-	}
+	verb_print_value(stdout, &result->value);
 	if (result->outcome == IPP_OK && result->err_bytes == 0)
 		return;
 	fflush(stdout);
@@ -221,7 +227,9 @@ int verb_words(struct verb_words *out, int argc, char **argv, struct ipp_error *
 				argv[0]);
 	if (!command) {
 		out->function = argv[optind];
-		if (end - optind > 1 || !strstr(out->function, ".so:"))
+		if (end - optind == 2)
+			out->range = argv[optind + 1];
+		if (end - optind > 2 || !strstr(out->function, ".so:"))
 			return ipp_fail(
 				err, EINVAL,
 				"ipp-run %s: '%.100s' is no function MODULE.so:NAME; a command "

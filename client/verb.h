@@ -4,6 +4,7 @@
 
 #include <getopt.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "client/ipp/client.h"
 #include "proto/error.h"
@@ -62,10 +63,12 @@ int verb_targets(struct ipp_client *client, const char *text, uint32_t **out, si
 /* What a finished task has to say: its output, its result, and its failure on stderr.  `who` goes
  * before the failure, such as "engine 2" or "item 7". */
 void verb_print_result(const struct ipp_result *result, const char *who);
+void verb_print_value(FILE *out, const struct ipp_value *value); /* its result alone */
 
 /* The words of a verb that runs something: options have been taken, at argv[optind]. */
 struct verb_words {
 	const char *function; /* MODULE.so:NAME, or NULL */
+	const char *range;    /* the word behind it, or NULL */
 	const char **argv;    /* the command, ends with NULL; free() */
 	char **items;	      /* behind ":::", or NULL */
 	size_t n_items;

@@ -20,6 +20,11 @@ static int apply(int argc, char **argv)
 			&err, EINVAL,
 			"ipp-run apply: it runs once on each engine and takes no items behind "
 			":::; for items, ipp-run map");
+	if (rc == 0 && words.range)
+		rc = ipp_fail(&err, EINVAL,
+			      "ipp-run apply: '%.100s' stands behind the function, which takes no "
+			      "words",
+			      words.range);
 	run.function = words.function;
 	run.argv = words.argv;
 	run.label = rc == 0 ? verb_label(&words, label) : NULL;

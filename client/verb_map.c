@@ -1,134 +1,250 @@
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "client/feed.h"
+#include "client/kept_items.h"
+#include "client/map_options.h"
 #include "client/output.h"
-#include "client/verb.h"
+#include "client/sinks.h"
+#include "proto/template.h"
+
+/* Items of functions; what is larger belongs into a variable. */
+#define ITEM_MAX ((size_t)64 << 20)
 
 struct map {
-	char **items; /* from the command line, or NULL: lines of stdin */
-	size_t n_items, at;
-	char *line;
-	size_t room;
-	bool keep_going;
-	uint64_t n_failed;
+	struct map_options options;
+	struct verb_words words;
+	struct feed *feed;
+	struct kept_items items; /* where sinks need them */
+	struct sinks sinks;
+	struct ipp_run run;
+	uint32_t *targets;
+	bool mute; /* standard output cannot be written: why */
+	struct ipp_error mute_why;
+	bool talks; /* what tasks write may come between bar and terminal */
+	uint64_t n_done, n_failed;
 	struct ipp_result last_not_run;
-	struct ipp_error *err;
+	struct ipp_error err;
 };
 
-static int next_line(struct map *map, struct ipp_value *item)
-{
-	ssize_t n;
+/* ---- items ---- */
 
-	errno = 0;
-	n = getline(&map->line, &map->room, stdin);
-	if (n < 0 && ferror(stdin))
-		return ipp_fail(map->err, errno, "ipp-run map: cannot read items from stdin: %m");
-	if (n < 0)
-		return 0;
-	if (n > 0 && map->line[n - 1] == '\n')
-		map->line[--n] = '\0';
-	*item = (struct ipp_value){.kind = IPP_TEXT, .text = map->line, .bytes = (size_t)n};
-	return 1;
+static int open_feed(struct map *map)
+{
+	const struct map_options *options = &map->options;
+	struct ipp_error *err = &map->err;
+	int rc = 0;
+
+	map->feed = feed_new(options->null ? '\0' : '\n',
+			     map->words.function ? ITEM_MAX : TEMPLATE_WORD_MAX);
+	if (!map->feed)
+		return ipp_fail(err, ENOMEM, "ipp-run: out of memory");
+	for (size_t i = 0; rc == 0 && i < options->n_files; i++)
+		rc = feed_file(map->feed, options->files[i], err);
+	if (rc == 0 && map->words.range)
+		rc = feed_range(map->feed, map->words.range, err);
+	if (rc == 0 && map->words.items)
+		rc = feed_words(map->feed, map->words.items, map->words.n_items, err);
+	if (rc < 0 || feed_n_lists(map->feed) > 0)
+		return rc;
+	if (isatty(STDIN_FILENO))
+		return ipp_fail(err, EINVAL,
+				"ipp-run map: there are no items: give them behind :::, in a file "
+				"with -a, or on stdin, a line each");
+	return feed_file(map->feed, "-", err);
 }
 
 static int next(void *owner, struct ipp_value *item)
 {
 	struct map *map = owner;
-	const char *text;
+	const int rc = feed_next(map->feed, map->run.items_fd < 0, item, &map->err);
 
-	if (!map->items)
-		return next_line(map, item);
-	if (map->at == map->n_items)
-		return 0;
-	text = map->items[map->at++];
-	*item = (struct ipp_value){.kind = IPP_TEXT, .text = text, .bytes = strlen(text)};
-	return 1;
+	if (rc == 1 && map->sinks.need_items && kept_items_add(&map->items, item) < 0)
+		return ipp_fail(&map->err, ENOMEM, "ipp-run: out of memory for items");
+	return rc;
+}
+
+/* ---- results ---- */
+
+static void print(struct map *map, const struct ipp_result *result)
+{
+	char who[48];
+
+	if (map->talks || result->err_bytes > 0 || result->outcome != IPP_OK)
+		sinks_make_way(&map->sinks);
+	snprintf(who, sizeof(who), "item %llu", (unsigned long long)result->index);
+	verb_print_result(result, who);
 }
 
 static int done(void *owner, const struct ipp_result *result)
 {
 	struct map *map = owner;
-	char who[48];
+	struct ended ended = {
+		.result = result, .n_values = feed_n_lists(map->feed), .run = &map->run};
 
-	snprintf(who, sizeof(who), "item %llu", (unsigned long long)result->index);
-	verb_print_result(result, who);
+	if (map->sinks.need_items)
+		ended.item = kept_items_get(&map->items, result->index);
+	if (!map->options.json)
+		print(map, result);
+	sinks_add(&map->sinks, &ended);
+	if (map->sinks.need_items)
+		kept_items_drop(&map->items, result->index);
+	map->n_done++;
 	if (result->outcome == IPP_OK)
-		return 0;
+		return map->mute;
 	map->n_failed++;
 	if (result->outcome == IPP_NO_COMMAND)
 		map->last_not_run = *result;
-	return !map->keep_going;
+	return map->mute || !map->options.keep_going;
+}
+
+/* Where standard output cannot be written, there is no use in going on. */
+static void flush(void *owner)
+{
+	struct map *map = owner;
+
+	if (!map->mute)
+		map->mute = output_flush(stdout, "standard output", &map->mute_why) < 0;
+}
+
+/* ---- the map ---- */
+
+static void describe(struct map *map)
+{
+	const struct map_options *options = &map->options;
+
+	map->run = (struct ipp_run){.function = map->words.function,
+				    .argv = map->words.argv,
+				    .n_values = feed_n_lists(map->feed),
+				    .task_timeout_ms = options->task_timeout_ms,
+				    .retries = (uint32_t)options->retries,
+				    .chunk = (uint32_t)options->chunk,
+				    .hwm = (uint32_t)options->hwm,
+				    .unordered = options->unordered,
+				    .after = options->after,
+				    .n_after = options->n_after,
+				    .follow = options->follow,
+				    .n_follow = options->n_follow,
+				    .next = next,
+				    .items_fd = feed_fd(map->feed),
+				    .done = done,
+				    .pause = flush,
+				    .owner = map};
+}
+
+static int print_commands(struct map *map)
+{
+	struct ipp_value item;
+	uint64_t index = 0;
+	int rc;
+
+	while ((rc = feed_next(map->feed, true, &item, &map->err)) == 1) {
+		char *line = command_line(&map->run, &item, map->run.n_values, index++, 0);
+
+		if (!line)
+			return ipp_fail(&map->err, ENOMEM, "ipp-run: out of memory");
+		puts(line);
+		free(line);
+	}
+	return rc;
+}
+
+/* Run it to its end, or to that of its time. */
+static int submit(struct map *map, struct ipp_client *client)
+{
+	const uint32_t timeout_ms = map->options.timeout_ms;
+	struct ipp_request *request = NULL;
+	int rc = ipp_submit(client, &map->run, &request, &map->err);
+
+	if (rc == 0)
+		rc = ipp_wait(request, timeout_ms ? (int)timeout_ms : -1, &map->err);
+	ipp_request_free(request);
+	if (rc == -ETIMEDOUT)
+		ipp_fail(&map->err, ETIMEDOUT,
+			 "ipp-run map: the %g s of --timeout are over: %llu tasks have ended, the "
+			 "others are cancelled",
+			 timeout_ms / 1000.0, (unsigned long long)map->n_done);
+	return rc == -ECANCELED ? 0 : rc; /* a task failed, which has been said */
+}
+
+static int run(struct map *map)
+{
+	struct ipp_client *client = NULL;
+	char directory[4096], label[VERB_LABEL_BYTES];
+	uint64_t total = 0;
+	int rc;
+
+	if (!feed_count(map->feed, &total))
+		total = 0;
+	map->run.label = verb_label(&map->words, label);
+	map->run.directory = getcwd(directory, sizeof(directory));
+	map->talks = isatty(STDOUT_FILENO);
+	rc = verb_connect(&client, (unsigned)map->options.engines, &map->err);
+	if (rc == 0 && map->options.targets)
+		rc = verb_targets(client, map->options.targets, &map->targets, &map->run.n_among,
+				  &map->err);
+	map->run.among = map->targets;
+	if (rc == 0)
+		rc = sinks_open(&map->sinks, &map->options, total, &map->err);
+	if (rc == 0)
+		rc = submit(map, client);
+	sinks_close(&map->sinks);
+	ipp_disconnect(client);
+	return rc;
+}
+
+static int exit_code(const struct map *map, int rc)
+{
+	if (rc == -ETIMEDOUT) {
+		verb_fail(&map->err);
+		return EXIT_TIMED_OUT;
+	}
+	if (rc < 0)
+		return verb_fail(&map->err);
+	return map->sinks.failed ? EXIT_OURS : verb_exit_code(map->n_failed, &map->last_not_run);
 }
 
 static int map(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"engines", required_argument, NULL, 'n'},
-		{"keep-going", no_argument, NULL, 'k'},
-		{0},
-	};
-	char directory[4096], label[VERB_LABEL_BYTES];
-	struct ipp_error err;
-	struct map map = {.err = &err};
-	struct ipp_run run = {.next = next, .done = done, .owner = &map};
-	struct ipp_client *client = NULL;
-	struct verb_words words = {0};
-	uint64_t engines = 0;
-	int c, rc = 0;
+	struct map map = {0};
+	int rc = map_options(&map.options, argc, argv);
 
-	while (rc == 0 && (c = getopt_long(argc, argv, "+n:k", options, NULL)) != -1) {
-		if (c == 'n')
-			rc = verb_number("--engines", optarg, 1, 4096, &engines, &err);
-		else if (c == 'k')
-			map.keep_going = true;
-		else
-			return verb_misuse(&verb_map, "\'%s\' is not an option, or lacks its value",
-					   argv[optind - 1]);
-	}
+	if (rc != 0)
+		return rc;
+	rc = verb_words(&map.words, argc, argv, &map.err);
 	if (rc == 0)
-		rc = verb_words(&words, argc, argv, &err);
-	if (rc == 0 && !words.items && isatty(STDIN_FILENO))
-		rc = ipp_fail(
-			&err, EINVAL,
-			"ipp-run map: there are no items: give them behind ::: or on stdin, a "
-			"line each");
-	if (rc == 0)
-		rc = verb_connect(&client, (unsigned)engines, &err);
+		rc = open_feed(&map);
 	if (rc == 0) {
-		map.items = words.items;
-		map.n_items = words.n_items;
-		run.function = words.function;
-		run.argv = words.argv;
-		run.label = verb_label(&words, label);
-		run.directory = getcwd(directory, sizeof(directory));
-		rc = ipp_run(client, &run, &err);
+		describe(&map);
+		rc = map.options.dry_run ? print_commands(&map) : run(&map);
 	}
-	if (rc == -ECANCELED)
-		rc = 0; /* a task failed, which has been said */
-	if (rc == 0)
-		rc = output_flush(stdout, "standard output", &err);
-	ipp_disconnect(client);
-	free(map.line);
-	free(words.argv);
-	return rc < 0 ? verb_fail(&err) : verb_exit_code(map.n_failed, &map.last_not_run);
+	flush(&map);
+	if (rc == 0 && map.mute) {
+		map.err = map.mute_why;
+		rc = -EIO;
+	}
+	feed_free(map.feed);
+	kept_items_fini(&map.items);
+	free(map.targets);
+	free(map.words.argv);
+	return exit_code(&map, rc);
 }
 
 const struct verb verb_map = {
 	.name = "map",
 	.summary = "run a command or a function on each item (load-balanced view)",
-	.usage = "usage: ipp-run map [--engines N] [--keep-going] -- COMMAND [WORD...] [::: "
-		 "ITEM...]\n"
-		 "       ipp-run map [--engines N] [--keep-going] MODULE.so:NAME [::: ITEM...]\n"
-		 "Run it on each item, on whichever engine is free, and print the outputs in the "
-		 "order of the\n"
-		 "items.  The item stands for {} in the words, or comes last.  Without ::: the "
-		 "items are the\n"
-		 "lines of stdin.\n"
-		 "  --engines N       where there is no cluster: start N engines on this machine\n"
-		 "  -k, --keep-going  a task that fails does not stop the rest\n",
+	.usage =
+		"usage: ipp-run map [OPTION...] -- COMMAND [WORD...] [::: ITEM...]...\n"
+		"       ipp-run map [OPTION...] MODULE.so:NAME [START:STOP[:STEP]] [::: ITEM...]...\n"
+		"Run it on each item, on whichever engine is free, and print the outputs in the "
+		"order of the\n"
+		"items.  In the words, as with GNU parallel: {} the item, {.} without extension, "
+		"{/} without\n"
+		"folders, {//} its folder, {/.} without both, {#} the task's number, {%} its "
+		"engine's; without\n"
+		"any of them the item comes last.\n" MAP_OPTIONS_HELP,
 	.run = map,
 };

@@ -165,6 +165,7 @@ struct ipp_run {
 	 * with *err as it was. */
 	int (*next)(void *owner, struct ipp_value *item);
 	int items_fd;
+	size_t n_values; /* each item is so many texts, with a NUL between; 0 is 1 */
 
 	/* A task ended; in input order unless `unordered`.  Returns 0, or anything else to stop the
 	 * request.  NULL: results are kept for ipp_next(). */

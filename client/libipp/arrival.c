@@ -41,6 +41,23 @@ static bool locate(const Ipp__Result *result, const struct blob *payload, uint64
 	return advance(offset, array_bytes(result), end);
 }
 
+/* Those that are run again are not their tasks' results. */
+static void drop_retried(struct arrival *arrival)
+{
+	Ipp__Results *results = arrival->results;
+	size_t n = 0;
+
+	for (size_t i = 0; i < results->n_results; i++) {
+		if (results->results[i]->again) {
+			ipp__result__free_unpacked(results->results[i], NULL);
+			continue;
+		}
+		arrival->places[n] = arrival->places[i];
+		results->results[n++] = results->results[i];
+	}
+	results->n_results = n;
+}
+
 int arrival_new(struct arrival **out, const struct frame *frame, struct ipp_error *err)
 {
 	Ipp__Results *results = ipp__results__unpack(NULL, frame->head_bytes, frame->head);
@@ -63,6 +80,7 @@ int arrival_new(struct arrival **out, const struct frame *frame, struct ipp_erro
 			return ipp_fail(err, EPROTO,
 					"the controller sent results that are cut short");
 		}
+	drop_retried(arrival);
 	*out = arrival;
 	return 0;
 }

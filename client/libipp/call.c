@@ -120,6 +120,7 @@ static void send(struct ipp_client *client, Ipp__Call *call, const struct ipp_ru
 	call->follow = (uint64_t *)run->follow;
 	call->n_follow = run->n_follow;
 	call->detached = run->detached;
+	call->values = (uint32_t)run->n_values;
 	if (run->n_targets > 0) {
 		targets.ranks = (uint32_t *)run->targets;
 		targets.n_ranks = run->n_targets;

@@ -4,11 +4,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 IPP_MODULE
 
 ipp_function square, place, say, weigh, last_byte, long_text, matrix, sum, twice_said, complain,
-	silent, nothing, count, crash, leave;
+	silent, nothing, count, crash, leave, hang;
 
 int square(struct ipp_call *call)
 {
@@ -154,4 +155,12 @@ int leave(struct ipp_call *call)
 {
 	(void)call;
 	exit(9);
+}
+
+/* At item "hang"; else the item's place. */
+int hang(struct ipp_call *call)
+{
+	while (ipp_item(call)->text[0] == 'h')
+		pause();
+	return place(call);
 }

@@ -1,0 +1,65 @@
+/* client/map_options.h - what can be said of a map. */
+#ifndef IPP_CLIENT_MAP_OPTIONS_H
+#define IPP_CLIENT_MAP_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "client/verb.h"
+
+#define MAP_FILES_MAX 16
+#define MAP_REQUESTS_MAX 64
+
+struct map_options {
+	uint64_t engines;
+	const char *targets; /* as typed; NULL: all */
+
+	const char *files[MAP_FILES_MAX]; /* -a */
+	size_t n_files;
+	bool null; /* items of files end at NULs */
+
+	bool keep_going, unordered;
+	uint64_t chunk, hwm, retries;
+	uint32_t task_timeout_ms, timeout_ms;
+	uint64_t after[MAP_REQUESTS_MAX], follow[MAP_REQUESTS_MAX];
+	size_t n_after, n_follow;
+
+	const char *joblog, *results;
+	bool json, progress, no_progress, dry_run;
+};
+
+/* Take them; the words begin at argv[optind].  0, or the exit code of what was said. */
+int map_options(struct map_options *options, int argc, char **argv);
+
+/* clang-format off */
+#define MAP_OPTIONS_HELP \
+	"Items:\n" \
+	"  ::: ITEM...           each word; several ::: give each combination, {1}, {2} ...\n" \
+	"  ::: START:STOP[:STEP] a lone range: integers from START to below STOP; a function\n" \
+	"                        takes it without :::\n" \
+	"  -a, --arg-file FILE   each line of it; without items, each line of stdin\n" \
+	"  -0, --null            there items end at NUL bytes, not at newlines\n" \
+	"Which tasks, where and when:\n" \
+	"  --engines N           where there is no cluster: start N engines on this machine\n" \
+	"  --targets LIST        only on these engines, such as 0,2-5\n" \
+	"  --after ID            begin once that request has ended well; may be repeated\n" \
+	"  --follow ID           the same, on engines that ran some of it\n" \
+	"  --chunk N|auto        hand out N tasks at once; auto: by how long they take\n" \
+	"  --hwm N               let an engine have up to N tasks; 0: by how long they take\n" \
+	"Failures:\n" \
+	"  -k, --keep-going      a task that fails does not stop the rest\n" \
+	"  --retries N           run a task that failed up to N times more\n" \
+	"  --task-timeout SECONDS  kill a task that runs longer\n" \
+	"  --timeout SECONDS     end the map then, with exit code 124\n" \
+	"Results:\n" \
+	"  -u, --unordered       as they come, not in the order of the items\n" \
+	"  --json                a JSON object a line and task\n" \
+	"  --joblog FILE         a line a task, in GNU parallel's columns\n" \
+	"  --results FOLDER      what each wrote, in FOLDER/1/ITEM/stdout and stderr\n" \
+	"  --progress            a progress bar on stderr even if that is no terminal\n" \
+	"  --no-progress         none\n" \
+	"  --dry-run             print the commands and run nothing\n"
+/* clang-format on */
+
+#endif
