@@ -186,7 +186,7 @@ PLUGSTACK = $(sysconfdir)/plugstack.conf.d/ipp.conf
 
 install: all  ## to $(DESTDIR)$(prefix); see docs/admin.md for the folders
 	install -d $(addprefix $(DESTDIR),$(bindir) $(libexecdir)/modules $(includedir)/ipp \
-		$(libdir)/pkgconfig $(plugindir) $(dir $(PLUGSTACK)))
+		$(libdir)/pkgconfig $(mandir)/man1 $(mandir)/man3 $(plugindir) $(dir $(PLUGSTACK)))
 	install $(PROGRAMS) $(DESTDIR)$(libexecdir)
 	for program in $(COMMANDS); do \
 		ln -sfr $(DESTDIR)$(libexecdir)/$$program $(DESTDIR)$(bindir)/$$program || exit; done
@@ -196,6 +196,8 @@ install: all  ## to $(DESTDIR)$(prefix); see docs/admin.md for the folders
 	ln -sf $(SONAME) $(DESTDIR)$(libdir)/libipp.so
 	sed -e 's|@prefix@|$(prefix)|' -e 's|@libdir@|$(libdir)|' -e 's|@includedir@|$(includedir)|' \
 		-e 's|@version@|$(VERSION)|' contrib/libipp.pc.in >$(DESTDIR)$(libdir)/pkgconfig/libipp.pc
+	for n in 1 3; do install -m 644 docs/man/*.$$n $(DESTDIR)$(mandir)/man$$n || exit; done
+	ln -sf ipp-controller.1 $(DESTDIR)$(mandir)/man1/ipp-engine.1
 	install -m 644 $(PLUGIN) $(DESTDIR)$(plugindir)
 	sed -e 's|@plugindir@|$(plugindir)|' -e 's|@libexecdir@|$(libexecdir)|' \
 		contrib/plugstack.conf.in >$(DESTDIR)$(PLUGSTACK)
@@ -205,7 +207,9 @@ uninstall:  ## remove what install put there
 		$(addprefix $(DESTDIR)$(libexecdir)/modules/,$(notdir $(MODULES))) $(DESTDIR)$(PLUGSTACK) \
 		$(addprefix $(DESTDIR)$(libexecdir)/,$(notdir $(PROGRAMS))) \
 		$(addprefix $(DESTDIR)$(includedir)/ipp/,$(notdir $(HEADERS))) \
-		$(addprefix $(DESTDIR)$(libdir)/,$(notdir $(LIBRARIES)) libipp.so pkgconfig/libipp.pc)
+		$(addprefix $(DESTDIR)$(libdir)/,$(notdir $(LIBRARIES)) libipp.so pkgconfig/libipp.pc) \
+		$(addprefix $(DESTDIR)$(mandir)/,$(foreach n,1 3,$(addprefix man$n/,$(notdir \
+			$(wildcard docs/man/*.$n)))) man1/ipp-engine.1)
 	for folder in $(libexecdir)/modules $(libexecdir) $(includedir)/ipp; do \
 		[ ! -d $(DESTDIR)$$folder ] || rmdir --ignore-fail-on-non-empty $(DESTDIR)$$folder; done
 

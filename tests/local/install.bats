@@ -24,6 +24,13 @@ make_at()
 	[ -e opt/ipp/bin/ipp-controller ]
 	[ -e opt/ipp/bin/ipp-engine ]
 	[ -e opt/ipp/include/ipp/module.h ]
+	[ -e opt/ipp/include/ipp/client.h ]
+	[ "$(readlink opt/ipp/lib/libipp.so)" = libipp.so.0 ]
+	[ -e opt/ipp/lib/libipp.so.0 ]
+	grep -qx 'Cflags: -I${includedir}' opt/ipp/lib/pkgconfig/libipp.pc
+	grep -qx 'prefix=/opt/ipp' opt/ipp/lib/pkgconfig/libipp.pc
+	[ -e opt/ipp/share/man/man1/ipp-engine.1 ]
+	[ -e opt/ipp/share/man/man3/libipp.3 ]
 }
 
 @test "the plugstack line names plugin and programs as they will be, and is optional" {
@@ -47,4 +54,13 @@ make_at()
 	while read -r name _; do
 		[[ $name == plugin_* || $name == spank_plugin_version || $name == slurm_spank_* ]]
 	done <<<"$output"
+}
+
+@test "the manual names each verb" {
+	cd "$root"
+	local verb
+	for verb in $("${B:-build/release}/ipp-run" --help | sed -n 's/^  \([a-z]*\) .*/\1/p'); do
+		echo "$verb"
+		grep -qE "^\.It Cm .*\b$verb\b" docs/man/ipp-run.1
+	done
 }
