@@ -175,8 +175,8 @@ lint:  ## clang-format, clang-tidy, cppcheck, gcc -fanalyzer, shellcheck
 format:  ## lay out the sources as .clang-format says
 	git ls-files '*.c' '*.h' | xargs clang-format -i
 
-bench: all bench-tools  ## times and memory, each beside its rival
-	@B=$(B) tests/bench/run
+bench: all bench-tools  ## times and memory, each beside its rival; BENCH="tasks latency" some of them
+	@B=$(B) BENCH="$(BENCH)" tests/bench/run
 
 # ---- install ---------------------------------------------------------------------------------
 # The programs find each other by lying in one folder; bindir has links to those that users type.
