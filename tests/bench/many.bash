@@ -5,6 +5,7 @@
 many()
 {
 	local controller crowd
+	rm -f "$scratch/registered" # of the last time
 	"$B/ipp-controller" 2>/dev/null &
 	controller=$!
 	"$B/bench/many_engines" "$1" >"$scratch/registered" &
