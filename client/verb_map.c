@@ -26,6 +26,7 @@ struct map {
 	struct ipp_error mute_why;
 	bool talks; /* what tasks write may come between bar and terminal */
 	uint64_t n_done, n_failed;
+	uint64_t n_nothing; /* functions that ended well and returned nothing */
 	struct ipp_result last_not_run;
 	struct ipp_error err;
 };
@@ -93,6 +94,8 @@ static int done(void *owner, const struct ipp_result *result)
 	if (map->sinks.need_items)
 		kept_items_drop(&map->items, result->index);
 	map->n_done++;
+	if (result->outcome == IPP_OK && map->words.function && result->value.kind == IPP_NONE)
+		map->n_nothing++;
 	if (result->outcome == IPP_OK)
 		return map->mute;
 	map->n_failed++;
@@ -196,6 +199,17 @@ static int run(struct map *map)
 	return rc;
 }
 
+/* Lines and items no longer go together, which is worth a word, but nothing has failed. */
+static void tell_nothing(const struct map *map)
+{
+	if (map->n_nothing > 0 && !map->options.json)
+		fprintf(stderr,
+			"ipp-run map: %.200s returned nothing for %llu of %llu items, and nothing "
+			"was printed for them: a result is what a function gives to ipp_return()\n",
+			map->words.function, (unsigned long long)map->n_nothing,
+			(unsigned long long)map->n_done);
+}
+
 static int exit_code(const struct map *map, int rc)
 {
 	if (rc == -ETIMEDOUT) {
@@ -222,6 +236,7 @@ static int map(int argc, char **argv)
 		rc = map.options.dry_run ? print_commands(&map) : run(&map);
 	}
 	flush(&map);
+	tell_nothing(&map);
 	if (rc == 0 && map.mute) {
 		map.err = map.mute_why;
 		rc = -EIO;

@@ -164,6 +164,54 @@ settled()
 	[[ $stderr == "ipp-run: item 0: cannot load the module "*"/modules/none.so: "* ]]
 }
 
+@test "what a module lacks is told in one sentence, for each task that wanted it" {
+	modules=$programs/tests/modules
+	ipp map --engines 1 "$modules/sample.so:no_such" ::: 1
+	show
+	[ "$status" = 1 ]
+	[ "$stderr" = "ipp-run: item 0: the module $modules/sample.so has no function 'no_such'" ]
+	ipp map --engines 1 "$modules/other_version.so:square" ::: 1
+	[ "$status" = 1 ]
+	[ "$stderr" = "ipp-run: item 0: the module $modules/other_version.so was built for version 2 of ipp/module.h, this is version 1: build it again" ]
+	ipp map --engines 1 "$modules/no_module.so:square" ::: 1
+	[ "$status" = 1 ]
+	[ "$stderr" = "ipp-run: item 0: $modules/no_module.so is no slurm-ipp module: it lacks IPP_MODULE (ipp/module.h)" ]
+}
+
+@test "a module that is not there or no shared object is told before anything is started" {
+	refused "cannot read the module ./none.so: No such file or directory" map ./none.so:f ::: 1
+	refused "cannot read the module ./none.so: No such file or directory" apply ./none.so:f
+	echo text >text.so
+	refused "text.so is no shared object: build it with cc -shared -fPIC" map ./text.so:f ::: 1
+	mkdir folder.so
+	refused "folder.so is no shared object" map ./folder.so:f ::: 1
+	mkfifo pipe.so
+	refused "pipe.so is no shared object" map ./pipe.so:f ::: 1
+}
+
+@test "a function that returns nothing prints nothing, and map says so" {
+	ipp map --engines 1 "$programs/tests/modules/sample.so:nothing" ::: 1 2 3
+	show
+	[ "$status" = 0 ]
+	[ "$output" = "" ]
+	[ "$stderr" = "ipp-run map: $programs/tests/modules/sample.so:nothing returned nothing for 3 of 3 items, and nothing was printed for them: a result is what a function gives to ipp_return()" ]
+	ipp apply --engines 1 "$programs/tests/modules/sample.so:nothing"
+	[ "$status" = 0 ]
+	[ "$output$stderr" = "" ]
+}
+
+@test "a module is read again when it was built again" {
+	start 1
+	cp "$programs/tests/modules/other_version.so" mine.so
+	ipp map ./mine.so:square ::: 2
+	[ "$status" = 1 ]
+	cp --remove-destination "$programs/tests/modules/sample.so" mine.so
+	ipp map ./mine.so:square 2:3
+	show
+	[ "$output" = 4 ]
+	ipp-run stop
+}
+
 @test "a module that crashes as it is loaded costs its tasks, and the engines go on" {
 	IPP_TEST_CRASH=load ipp map --engines 2 -k "$programs/tests/modules/fragile.so:nothing" ::: $(seq 8)
 	show

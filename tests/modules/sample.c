@@ -97,8 +97,10 @@ int sum(struct ipp_call *call)
 	const struct ipp_value *v = ipp_variable(call, "v");
 	double total = 0;
 
-	if (!v || v->kind != IPP_ARRAY || strcmp(v->dtype, "<f8") != 0)
+	if (!v)
 		return ipp_fail_call(call, "there is no v");
+	if (v->kind != IPP_ARRAY || strcmp(v->dtype, "<f8") != 0)
+		return ipp_fail_call(call, "v is no array of doubles, <f8");
 	for (size_t i = 0; i < v->bytes / sizeof(double); i++)
 		total += ((const double *)v->data)[i];
 	return ipp_return_real(call, total);

@@ -360,6 +360,30 @@ static void arguments_may_be_arrays(void **state)
 	ipp_request_free(request);
 }
 
+static void a_variable_of_the_wrong_type_is_told_by_the_function(void **state)
+{
+	const int32_t numbers[] = {1, 2};
+	const uint64_t shape = 2;
+	const struct ipp_value v = {.kind = IPP_ARRAY,
+				    .dtype = "<i4",
+				    .shape = &shape,
+				    .n_dims = 1,
+				    .data = numbers,
+				    .bytes = sizeof(numbers)};
+	const struct ipp_run run = {
+		.function = sample("sum"), .targets = first_engine, .n_targets = 1};
+	const struct ipp_result *result;
+	struct ipp_request *request;
+
+	(void)state;
+	must(ipp_push(client, first_engine, 1, "v", &v, &err));
+	request = submit(&run);
+	result = next(request);
+	assert_int_equal(result->outcome, IPP_ERROR);
+	assert_string_equal(result->error, "v is no array of doubles, <f8");
+	ipp_request_free(request);
+}
+
 static void another_client_can_cancel_it_and_this_one_is_told(void **state)
 {
 	struct ipp_client *other = connect_client();
@@ -496,6 +520,7 @@ int main(void)
 		cmocka_unit_test(callbacks_can_stop_a_run),
 		cmocka_unit_test(a_program_with_a_loop_of_its_own_polls_and_dispatches),
 		cmocka_unit_test(arguments_may_be_arrays),
+		cmocka_unit_test(a_variable_of_the_wrong_type_is_told_by_the_function),
 		cmocka_unit_test(another_client_can_cancel_it_and_this_one_is_told),
 		cmocka_unit_test(a_detached_request_outlives_its_client),
 		cmocka_unit_test(what_makes_no_sense_is_refused_before_anything_is_sent),
