@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "client/behind.h"
 #include "client/output.h"
 
 struct tally {
@@ -32,6 +33,7 @@ int direct_options(struct direct *direct, const struct verb *verb, int argc, cha
 		{"targets", required_argument, NULL, 't'},
 		{"engines", required_argument, NULL, 'n'},
 		{"task-timeout", required_argument, NULL, 'T'},
+		{"async", no_argument, NULL, 'a'},
 		{0},
 	};
 	struct ipp_error err;
@@ -45,6 +47,8 @@ int direct_options(struct direct *direct, const struct verb *verb, int argc, cha
 		else if (c == 'T')
 			rc = verb_duration("--task-timeout", optarg, &direct->task_timeout_ms,
 					   &err);
+		else if (c == 'a')
+			direct->async = true;
 		else
 			return verb_misuse(verb, "\'%s\' is not an option, or lacks its value",
 					   argv[optind - 1]);
@@ -59,7 +63,8 @@ int direct_run(const struct direct *direct, struct ipp_run *run)
 	uint32_t *targets = NULL;
 	char directory[4096];
 	struct ipp_error err;
-	int rc = verb_connect(&client, (unsigned)direct->engines, &err);
+	int rc = direct->async ? behind_connect(&client, (unsigned)direct->engines, &err)
+			       : verb_connect(&client, (unsigned)direct->engines, &err);
 
 	if (rc == 0)
 		rc = verb_targets(client, direct->targets, &targets, &run->n_targets, &err);
@@ -69,7 +74,7 @@ int direct_run(const struct direct *direct, struct ipp_run *run)
 		run->task_timeout_ms = direct->task_timeout_ms;
 		run->done = done;
 		run->owner = &tally;
-		rc = ipp_run(client, run, &err);
+		rc = direct->async ? behind_submit(client, run, &err) : ipp_run(client, run, &err);
 	}
 	if (rc == 0)
 		rc = output_flush(stdout, "standard output", &err);

@@ -9,10 +9,11 @@ struct direct {
 	const char *targets; /* as typed; NULL: all */
 	uint64_t engines;
 	uint32_t task_timeout_ms;
+	bool async;
 };
 
-/* --targets, --engines and --task-timeout; the verb's own words begin at argv[optind].  0, or the
- * exit code of what was said. */
+/* --targets, --engines, --task-timeout and --async; the verb's own words begin at argv[optind].  0,
+ * or the exit code of what was said. */
 int direct_options(struct direct *direct, const struct verb *verb, int argc, char **argv);
 
 /* Run `run`, whose targets, directory, time-out and done() are set here; an exit code. */
@@ -21,6 +22,7 @@ int direct_run(const struct direct *direct, struct ipp_run *run);
 #define DIRECT_OPTIONS                                                                             \
 	"  --targets LIST  which engines: all (the default), or such as 0,2-5\n"                   \
 	"  --engines N     where there is no cluster: start N engines on this machine\n"           \
-	"  --task-timeout SECONDS  kill it on an engine where it runs longer\n"
+	"  --task-timeout SECONDS  kill it on an engine where it runs longer\n"                    \
+	"  --async         leave it behind and print its id, for ipp-run result, wait and cancel\n"
 
 #endif

@@ -44,6 +44,7 @@ static const struct row rows[] = {
 	{"progress",     0,   FLAG,    AT(progress), 0, 0},
 	{"no-progress",  0,   FLAG,    AT(no_progress), 0, 0},
 	{"dry-run",      0,   FLAG,    AT(dry_run), 0, 0},
+	{"async",        0,   FLAG,    AT(async), 0, 0},
 };
 /* clang-format on */
 
@@ -129,6 +130,13 @@ static const struct row *find(int c)
 	return NULL;
 }
 
+/* What is done with results here, or for as long as we are here. */
+static bool wants_results(const struct map_options *options)
+{
+	return options->unordered || options->json || options->joblog || options->results ||
+	       options->progress || options->timeout_ms > 0;
+}
+
 int map_options(struct map_options *options, int argc, char **argv)
 {
 	struct option long_options[N_ROWS + 1];
@@ -145,5 +153,10 @@ int map_options(struct map_options *options, int argc, char **argv)
 					   argv[optind - 1]);
 		rc = take(options, row, optarg, &err);
 	}
+	if (rc == 0 && options->async && wants_results(options))
+		return verb_misuse(&verb_map,
+				   "--async leaves before there are results, so that --unordered, "
+				   "--json, --joblog, --results, --progress and --timeout make no "
+				   "sense");
 	return rc < 0 ? verb_fail(&err) : 0;
 }

@@ -27,6 +27,7 @@ struct map_options {
 
 	const char *joblog, *results;
 	bool json, progress, no_progress, dry_run;
+	bool async;
 };
 
 /* Take them; the words begin at argv[optind].  0, or the exit code of what was said. */
@@ -59,7 +60,9 @@ int map_options(struct map_options *options, int argc, char **argv);
 	"  --results FOLDER      what each wrote, in FOLDER/1/ITEM/stdout and stderr\n" \
 	"  --progress            a progress bar on stderr even if that is no terminal\n" \
 	"  --no-progress         none\n" \
-	"  --dry-run             print the commands and run nothing\n"
+	"  --dry-run             print the commands and run nothing\n" \
+	"  --async               leave it behind and print its id, for ipp-run result, wait\n" \
+	"                        and cancel\n"
 /* clang-format on */
 
 #endif

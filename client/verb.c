@@ -113,19 +113,24 @@ static void interrupt_handler(int number)
 	ipp_interrupt(interruptible);
 }
 
+void verb_interruptible(struct ipp_client *client)
+{
+	struct sigaction action = {.sa_handler = interrupt_handler};
+
+	interruptible = client;
+	sigaction(SIGINT, &action, NULL);
+}
+
 int verb_connect(struct ipp_client **out, unsigned engines, struct ipp_error *err)
 {
 	const struct ipp_connect options = {.local_engines = engines ? engines : IPP_ENGINE_PER_CPU,
 					    .own_engines = engines > 0,
 					    .notice = print_notice};
-	struct sigaction action = {.sa_handler = interrupt_handler};
 	int rc;
 
 	rc = ipp_connect(out, &options, err);
-	if (rc == 0) {
-		interruptible = *out;
-		sigaction(SIGINT, &action, NULL);
-	}
+	if (rc == 0)
+		verb_interruptible(*out);
 	return rc;
 }
 

@@ -25,8 +25,8 @@ struct verb {
 };
 
 extern const struct verb verb_apply, verb_bench, verb_cancel, verb_cv, verb_execute, verb_forest,
-	verb_history, verb_ids, verb_loo, verb_map, verb_queue, verb_run, verb_start, verb_status,
-	verb_stop, verb_top, verb_wait;
+	verb_history, verb_ids, verb_loo, verb_map, verb_queue, verb_result, verb_run, verb_start,
+	verb_status, verb_stop, verb_top, verb_wait;
 
 double verb_seconds(void); /* CLOCK_MONOTONIC */
 
@@ -54,6 +54,7 @@ const char *verb_request_name(uint64_t id, char name[VERB_ID_BYTES]);
 /* Connect; `engines` as typed with --engines, 0 when it was not.  Ctrl-C interrupts from then on.
  */
 int verb_connect(struct ipp_client **out, unsigned engines, struct ipp_error *err);
+void verb_interruptible(struct ipp_client *client); /* that last part alone */
 
 /* Ranks that --targets names (gives; free()), NULL text meaning all.  -ENOENT when one is missing.
  */

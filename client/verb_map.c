@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/behind.h"
 #include "client/feed.h"
 #include "client/kept_items.h"
 #include "client/map_options.h"
@@ -185,16 +186,21 @@ static int run(struct map *map)
 	map->run.label = verb_label(&map->words, label);
 	map->run.directory = getcwd(directory, sizeof(directory));
 	map->talks = isatty(STDOUT_FILENO);
-	rc = verb_connect(&client, (unsigned)map->options.engines, &map->err);
+	rc = map->options.async ? behind_connect(&client, (unsigned)map->options.engines, &map->err)
+				: verb_connect(&client, (unsigned)map->options.engines, &map->err);
 	if (rc == 0 && map->options.targets)
 		rc = verb_targets(client, map->options.targets, &map->targets, &map->run.n_among,
 				  &map->err);
 	map->run.among = map->targets;
-	if (rc == 0)
+	if (rc == 0 && map->options.async) {
+		map->run.first_failure_ends = !map->options.keep_going;
+		rc = behind_submit(client, &map->run, &map->err);
+	} else if (rc == 0) {
 		rc = sinks_open(&map->sinks, &map->options, total, &map->err);
-	if (rc == 0)
-		rc = submit(map, client);
-	sinks_close(&map->sinks);
+		if (rc == 0)
+			rc = submit(map, client);
+		sinks_close(&map->sinks);
+	}
 	ipp_disconnect(client);
 	return rc;
 }

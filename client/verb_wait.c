@@ -1,8 +1,11 @@
 #include <errno.h>
+#include <getopt.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "client/verb.h"
 
@@ -70,6 +73,74 @@ static int await_engines(const struct wait *wait, struct ipp_error *err)
 	return rc == 0 && n < wait->n_engines ? fail_missing(wait, engines, n, err) : rc;
 }
 
+/* ---- requests ---- */
+
+static struct ipp_client *interruptible;
+static volatile sig_atomic_t timed_out;
+
+static void alarm_handler(int number)
+{
+	(void)number;
+	timed_out = 1;
+	ipp_interrupt(interruptible);
+}
+
+/* Wait for each to end.  An exit code: tasks that failed, or that one ended without all of them. */
+static int await_requests(const uint64_t *ids, int n, unsigned timeout_s)
+{
+	const struct ipp_connect nowhere = {.local_engines = 0};
+	const struct ipp_result none = {0};
+	const struct ipp_fetch only_the_end = {0};
+	struct sigaction action = {.sa_handler = alarm_handler};
+	struct ipp_client *client = NULL;
+	uint64_t n_failed = 0;
+	struct ipp_error err;
+	int worst = 0;
+	int rc = ipp_connect(&client, &nowhere, &err);
+
+	if (rc < 0)
+		return verb_fail(&err);
+	interruptible = client;
+	sigaction(SIGALRM, &action, NULL);
+	alarm(timeout_s);
+	for (int i = 0; i < n && (rc == 0 || rc == -ECANCELED); i++) {
+		struct ipp_fetched fetched = {0};
+
+		rc = ipp_fetch(client, ids[i], &only_the_end, &fetched, &err);
+		n_failed += fetched.failed;
+		if (rc == -EINTR && timed_out)
+			ipp_fail(&err, ETIMEDOUT,
+				 "ipp-run: not all requests have ended after %u s; they go on",
+				 timeout_s);
+		if (rc < 0)
+			worst = verb_fail(&err);
+	}
+	alarm(0);
+	ipp_disconnect(client);
+	if (timed_out)
+		return EXIT_TIMED_OUT;
+	return worst ? worst : verb_exit_code(n_failed, &none);
+}
+
+static int wait_for_requests(char **words, int n, unsigned timeout_s)
+{
+	uint64_t *ids = calloc((size_t)n, sizeof(*ids));
+	struct ipp_error err;
+	int code = 0;
+
+	if (!ids) {
+		ipp_fail(&err, ENOMEM, "ipp-run wait: out of memory");
+		return verb_fail(&err);
+	}
+	for (int i = 0; code == 0 && i < n; i++)
+		if (verb_request_id(words[i], &ids[i], &err) < 0)
+			code = verb_fail(&err);
+	if (code == 0)
+		code = await_requests(ids, n, timeout_s);
+	free(ids);
+	return code;
+}
+
 static int wait_for(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -83,12 +154,15 @@ static int wait_for(int argc, char **argv)
 	struct wait wait = {.n_engines = 1, .timeout_s = TIMEOUT_S};
 	struct ipp_error err;
 	struct timespec now;
+	bool engines_given = false, timeout_given = false;
 	int c, rc = 0;
 
 	if (tasks)
 		rc = verb_number("SLURM_NTASKS or SLURM_JOB_NUM_NODES", tasks, 1, ENGINES_MAX,
 				 &wait.n_engines, &err);
 	while (rc == 0 && (c = getopt_long(argc, argv, "n:", options, NULL)) != -1) {
+		engines_given |= c == 'n';
+		timeout_given |= c == 't';
 		if (c == 'n')
 			rc = verb_number("--engines", optarg, 1, ENGINES_MAX, &wait.n_engines,
 					 &err);
@@ -98,8 +172,12 @@ static int wait_for(int argc, char **argv)
 			return verb_misuse(&verb_wait, "'%s' is not an option, or lacks its value",
 					   argv[optind - 1]);
 	}
+	if (rc == 0 && optind < argc && engines_given)
+		return verb_misuse(&verb_wait,
+				   "it waits for engines or for requests, not for both");
 	if (rc == 0 && optind < argc)
-		return verb_misuse(&verb_wait, "what is '%s'?", argv[optind]);
+		return wait_for_requests(argv + optind, argc - optind,
+					 timeout_given ? (unsigned)wait.timeout_s : 0);
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	wait.until = now.tv_sec + (time_t)wait.timeout_s;
 	if (rc == 0)
@@ -112,10 +190,14 @@ static int wait_for(int argc, char **argv)
 
 const struct verb verb_wait = {
 	.name = "wait",
-	.summary = "wait for engines that are started by hand",
-	.usage = "usage: ipp-run wait [-n ENGINES] [--timeout SECONDS]\n"
-		 "Wait until ipp-controller runs and so many engines have joined it: as many as "
-		 "the job has\n"
-		 "tasks, unless -n says otherwise; for 60 s, unless --timeout does.\n",
+	.summary = "wait for requests, or for engines that are started by hand",
+	.usage = "usage: ipp-run wait [--timeout SECONDS] ID...\n"
+		 "       ipp-run wait [-n ENGINES] [--timeout SECONDS]\n"
+		 "With ids, wait until these requests have ended, whosever they are.  The exit "
+		 "code is that of a\n"
+		 "map: the number of tasks that failed; 124 when --timeout was over first.\n"
+		 "Without, wait until ipp-controller runs and so many engines have joined it: as "
+		 "many as the job\n"
+		 "has tasks, unless -n says otherwise; for 60 s, unless --timeout does.\n",
 	.run = wait_for,
 };

@@ -44,6 +44,7 @@ void fetch_finished(struct client *client, uint64_t id, const struct request *re
 		finished.done = request->n_done;
 		finished.failed = request->n_failed;
 		finished.running = !has_ended(request);
+		finished.first_failure_ends = request->first_failure_ends;
 	}
 	if (why)
 		finished.why = (char *)why;

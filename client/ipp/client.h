@@ -152,8 +152,10 @@ struct ipp_run {
 	const uint64_t *follow; /* the same, and it runs only on engines that ran some of them */
 	size_t n_follow;
 
-	bool detached;	   /* outlives this client, and the controller keeps its results */
-	const char *label; /* what a person calls it, for lists of requests; may be NULL */
+	/* It outlives this client; the controller keeps its results, for ipp_fetch() alone. */
+	bool detached;
+	bool first_failure_ends; /* maps: once a task failed, none is begun that comes behind it */
+	const char *label;	 /* what a person calls it, for lists of requests; may be NULL */
 
 	/* Items sent and not taken by done() or ipp_next(): bounds what waits here.  0: as many as
 	 * suits done(), and no bound without it. */
@@ -233,6 +235,31 @@ int ipp_requests(struct ipp_client *client, const struct ipp_request_info **out,
 
 /* End a request of another client, which is told.  -ESRCH: there is none, or it has ended. */
 int ipp_cancel_request(struct ipp_client *client, uint64_t id, struct ipp_error *err);
+
+/* ---- results that were left behind ---- */
+
+struct ipp_fetch {
+	/* A task ended; in input order unless `unordered`.  Returns 0, or anything else to stop.
+	 * NULL: only wait for the end. */
+	int (*done)(void *owner, const struct ipp_result *result);
+	void *owner;
+	bool unordered;
+	bool now;    /* what there is; do not wait for the rest */
+	bool forget; /* its results are not needed any more once it has ended and all were given */
+};
+
+struct ipp_fetched {
+	uint64_t done, failed;	 /* tasks so far */
+	bool running;		 /* with `now`: it has not ended */
+	bool first_failure_ends; /* as in its struct ipp_run */
+};
+
+/* Results of a detached request, whosever it is; several may fetch it, and again.  Without done(),
+ * the end of any request.  -ECANCELED: done() stopped it, there is no such request, its results
+ * were not kept, or it ended without its remaining results: those that there are have been given.
+ */
+int ipp_fetch(struct ipp_client *client, uint64_t id, const struct ipp_fetch *fetch,
+	      struct ipp_fetched *out, struct ipp_error *err);
 
 /* ---- how the engines are ---- */
 

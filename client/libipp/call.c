@@ -121,6 +121,7 @@ static void send(struct ipp_client *client, Ipp__Call *call, const struct ipp_ru
 	call->n_follow = run->n_follow;
 	call->detached = run->detached;
 	call->values = (uint32_t)run->n_values;
+	call->first_failure_ends = run->first_failure_ends;
 	if (run->n_targets > 0) {
 		targets.ranks = (uint32_t *)run->targets;
 		targets.n_ranks = run->n_targets;

@@ -158,8 +158,13 @@ static int make_slots(struct ipp_request *request, uint64_t n)
 
 static int add_slot(struct ipp_request *request, uint32_t item_bytes, int64_t now_us)
 {
-	const int rc = make_slots(request, request->n_sent + 1 - request->first);
+	int rc = 0;
 
+	if (request->detached) {
+		request->n_sent++;
+		return 0;
+	}
+	rc = make_slots(request, request->n_sent + 1 - request->first);
 	if (rc < 0)
 		return rc;
 	*slot_of(request, request->n_sent++) = (struct slot){.submitted_us = now_us,
@@ -179,6 +184,8 @@ static bool has_room(const struct ipp_request *request)
 {
 	const uint64_t window = request->window ? request->window : WINDOW;
 
+	if (request->detached) /* whose results do not come here */
+		return link_backlog(request->client->link) < BACKLOG_MAX;
 	return outstanding(request) < window && request->item_bytes < WINDOW_BYTES &&
 	       request->n_sent - request->n_ended < WINDOW &&
 	       (request->window == 0 || request->n_sent - request->first < SPREAD_MAX) &&
@@ -191,7 +198,8 @@ static bool wants_items(const struct ipp_request *request)
 	const uint64_t window = request->window ? request->window : WINDOW;
 
 	return request->outgoing && !request->pumping && !request->over && request->client->link &&
-	       outstanding(request) <= window / 2 && request->item_bytes <= WINDOW_BYTES / 2;
+	       (request->detached ||
+		(outstanding(request) <= window / 2 && request->item_bytes <= WINDOW_BYTES / 2));
 }
 
 /* Ask for an item and send it, or the end. 1: there may be more; 0 or a negative errno: not. */
@@ -282,6 +290,8 @@ static bool peek(const struct ipp_request *request, struct arrival **arrival, si
 {
 	const struct slot *slot;
 
+	if (request->detached)
+		return false;
 	if (request->unordered) {
 		*arrival = request->queue;
 		*which = request->queue_taken;

@@ -30,6 +30,22 @@ load installed
 	[ "$output" = 2 ]
 }
 
+@test "a map is left behind in the script, seen on both nodes, and fetched later" {
+	run_sbatch -N2 -n4 --ipp-engines <<-'END'
+		#!/bin/bash
+		id=$(ipp-run map --async -- sh -c 'until [ -e opened ]; do sleep 0.05; done; hostname' ::: 1 2 3 4)
+		until [ "$(ipp-run status --json | jq '[.engines[].state] | unique == ["busy"]')" = true ]; do
+			sleep 0.05
+		done
+		ipp-run status --json | jq -r '.engines[] | select(.memory_bytes > 0).host' | sort -u
+		touch opened
+		ipp-run result $id | sort -u
+		ipp-run history --json | jq -r .state
+	END
+	[ "$status" -eq 0 ]
+	[ "$output" = $'n1\nn2\nn1\nn2\ndone' ]
+}
+
 @test "--ipp-engines=N starts N, though the job has more tasks" {
 	run_sbatch -N2 -n4 --ipp-engines=3 <<-'END'
 		#!/bin/bash

@@ -1,0 +1,192 @@
+/* The results of detached requests, and the end of any. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "client/libipp/arrival.h"
+#include "client/libipp/engines.h"
+#include "client/libipp/session.h"
+
+#define SLOTS_MIN 64
+/* How far a result may be ahead of its turn. */
+#define SPREAD_MAX (UINT64_C(1) << 28)
+
+/* A result that waits for its turn. */
+struct slot {
+	struct arrival *arrival; /* one of its users is this slot; NULL: not here yet */
+	size_t which;
+};
+
+struct fetching {
+	struct ipp_client *client;
+	const struct ipp_fetch *fetch;
+	uint64_t request;
+	struct slot
+		*slots; /* of results first .. first + n_slots - 1, at their index modulo n_slots */
+	size_t n_slots;
+	uint64_t first, last; /* the next in turn; one behind the last that is here */
+	Ipp__Finished *finished;
+	int rc;
+	struct ipp_error *err;
+};
+
+static struct slot *slot_of(const struct fetching *fetching, uint64_t index)
+{
+	return &fetching->slots[index & (fetching->n_slots - 1)];
+}
+
+static int make_slots(struct fetching *fetching, uint64_t n)
+{
+	const struct fetching before = *fetching;
+	size_t n_slots = before.n_slots ? before.n_slots : SLOTS_MIN;
+
+	while (n_slots < n)
+		n_slots *= 2;
+	if (n_slots == before.n_slots)
+		return 0;
+	fetching->slots = calloc(n_slots, sizeof(*fetching->slots));
+	if (!fetching->slots) {
+		fetching->slots = before.slots;
+		return ipp_fail(fetching->err, ENOMEM, "ipp-run: out of memory for results");
+	}
+	fetching->n_slots = n_slots;
+	for (uint64_t i = before.first; i < before.last; i++)
+		*slot_of(fetching, i) = *slot_of(&before, i);
+	free(before.slots);
+	return 0;
+}
+
+static int give(struct fetching *fetching, const struct arrival *arrival, size_t which)
+{
+	const struct ipp_fetch *fetch = fetching->fetch;
+	struct ipp_result result;
+
+	arrival_read(arrival, which, &result);
+	engines_host(fetching->client, result.engine, &result.host);
+	if (fetch->done(fetch->owner, &result) != 0)
+		return ipp_fail(fetching->err, ECANCELED, "ipp-run: stopped");
+	return 0;
+}
+
+/* In input order up to the first that is missing; with `rest`, those behind it too. */
+static int give_ready(struct fetching *fetching, bool rest)
+{
+	int rc = 0;
+
+	while (rc == 0 && fetching->first < fetching->last) {
+		struct slot *slot = slot_of(fetching, fetching->first);
+		struct arrival *arrival = slot->arrival;
+
+		if (!arrival && !rest)
+			return 0;
+		if (arrival)
+			rc = give(fetching, arrival, slot->which);
+		slot->arrival = NULL;
+		arrival_unref(arrival);
+		fetching->first++;
+	}
+	return rc;
+}
+
+static int store(struct fetching *fetching, struct arrival *arrival, size_t which)
+{
+	const uint64_t index = arrival->results->results[which]->index;
+	int rc;
+
+	if (arrival->results->results[which]->again) /* it failed, and was run once more */
+		return 0;
+	if (fetching->fetch->unordered)
+		return give(fetching, arrival, which);
+	if (index < fetching->first || index - fetching->first >= SPREAD_MAX)
+		return ipp_fail(fetching->err, EPROTO,
+				"ipp-run: the controller sent a result that makes no sense");
+	rc = make_slots(fetching, index - fetching->first + 1);
+	if (rc < 0)
+		return rc;
+	if (slot_of(fetching, index)->arrival)
+		return ipp_fail(fetching->err, EPROTO,
+				"ipp-run: the controller sent a result twice");
+	arrival->users++;
+	*slot_of(fetching, index) = (struct slot){arrival, which};
+	if (fetching->last <= index)
+		fetching->last = index + 1;
+	return 0;
+}
+
+static int take_results(struct fetching *fetching, const struct frame *frame)
+{
+	struct arrival *arrival = NULL;
+	int rc = arrival_new(&arrival, frame, fetching->err);
+
+	if (rc < 0)
+		return rc;
+	if (arrival->results->request == fetching->request)
+		for (size_t i = 0; rc == 0 && i < arrival->results->n_results; i++)
+			rc = store(fetching, arrival, i);
+	arrival_unref(arrival);
+	return rc == 0 ? give_ready(fetching, false) : rc;
+}
+
+/* Whether that was the last: false is enough. */
+static bool take(void *waiter, const struct frame *frame)
+{
+	struct fetching *fetching = waiter;
+	Ipp__Finished *finished;
+
+	if (frame->type == FRAME_RESULTS && fetching->fetch->done)
+		fetching->rc = take_results(fetching, frame);
+	if (frame->type != FRAME_FINISHED)
+		return fetching->rc == 0;
+	finished = ipp__finished__unpack(NULL, frame->head_bytes, frame->head);
+	if (!finished || finished->request != fetching->request) {
+		ipp__finished__free_unpacked(finished, NULL);
+		return true;
+	}
+	fetching->finished = finished;
+	return false;
+}
+
+static void send_fetch(const struct fetching *fetching)
+{
+	Ipp__Fetch message = IPP__FETCH__INIT;
+
+	message.request = fetching->request;
+	message.results = fetching->fetch->done != NULL;
+	message.now = fetching->fetch->now;
+	message.forget = fetching->fetch->forget;
+	if (fetching->client->link)
+		link_send(fetching->client->link, FRAME_FETCH, &message.base, NULL);
+}
+
+int ipp_fetch(struct ipp_client *client, uint64_t id, const struct ipp_fetch *fetch,
+	      struct ipp_fetched *out, struct ipp_error *err)
+{
+	struct fetching fetching = {.client = client, .fetch = fetch, .request = id, .err = err};
+	const struct ipp_engine *engines;
+	size_t n_engines;
+	int rc = 0;
+
+	if (fetch->done) /* which wants to know hosts */
+		rc = ipp_engines(client, &engines, &n_engines, err);
+	if (rc < 0)
+		return rc;
+	send_fetch(&fetching);
+	rc = session_wait(client, take, NULL, &fetching, true, err);
+	if (rc == 0)
+		rc = fetching.rc;
+	if (rc == 0)
+		rc = give_ready(&fetching, true);
+	if (rc == 0 && fetching.finished->why[0])
+		rc = ipp_fail(err, ECANCELED, "ipp-run: %.480s", fetching.finished->why);
+	if (fetching.finished)
+		*out = (struct ipp_fetched){
+			.done = fetching.finished->done,
+			.failed = fetching.finished->failed,
+			.running = fetching.finished->running,
+			.first_failure_ends = fetching.finished->first_failure_ends};
+	ipp__finished__free_unpacked(fetching.finished, NULL);
+	for (size_t i = 0; i < fetching.n_slots; i++)
+		arrival_unref(fetching.slots[i].arrival);
+	free(fetching.slots);
+	return rc;
+}
