@@ -288,3 +288,16 @@ list_listeners()
 	run as alice head srun --help
 	[[ $output == *"--ipp-engines"*"[ipp]"*"[=N]"*"--ipp-timeout"*"--ipp-interface"* ]]
 }
+
+@test "a script that the first node alone sees runs on both, and each engine keeps its shell" {
+	as root n1 mount -t tmpfs -o mode=1777 none /mnt
+	run_srun -N2 -n2 --ipp-engines bash -c '
+		cd /tmp
+		printf "#!/bin/sh\necho \$1 on \$(hostname)\n" >/mnt/script
+		ipp-run run /mnt/script runs
+		ipp-run execute "cd /; here=\$(hostname)"
+		ipp-run execute "echo \$PWD \$here"'
+	as root n1 umount /mnt
+	[ "$status" -eq 0 ]
+	[ "$output" = $'runs on n1\nruns on n2\n/ n1\n/ n2' ]
+}
