@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "client/output.h"
+#include "client/plural.h"
 #include "client/timeline.h"
 #include "proto/error.h"
 #include "proto/sealed.h"
@@ -32,7 +33,8 @@ static const char *terminal_of(const char *path)
 /* Run it on `script` (a descriptor), its picture going to `picture`.  Its exit code, or -errno. */
 static int run_gnuplot(int script, int picture)
 {
-	char *const argv[] = {(char *)"gnuplot", (char *)"-", NULL};
+	/* -d: without the user's settings, which could change any of it. */
+	char *const argv[] = {(char *)"gnuplot", (char *)"-d", (char *)"-", NULL};
 	char *const version[] = {(char *)"gnuplot", (char *)"--version", NULL};
 	posix_spawn_file_actions_t actions;
 	pid_t pid;
@@ -97,36 +99,62 @@ static void write_data(FILE *out, const struct loo_report *report, const struct 
 	fputs("END\n", out);
 }
 
-static void write_scatter(FILE *out, const struct loo_report *report)
-{
-	double low = INFINITY, high = -INFINITY;
-	double margin;
+struct range {
+	double low, high;
+};
 
-	for (size_t i = 0; i < report->held_out; i++) {
-		low = fmin(low, fmin(report->truth[i], report->prediction[i]));
-		high = fmax(high, fmax(report->truth[i], report->prediction[i]));
-	}
-	margin = high > low ? 0.04 * (high - low) : 1 + fabs(high) * 0x1p-20;
-	low -= margin;
-	high += margin;
-	fprintf(out,
-		"set title 'Predicted against held out'\n"
-		"set xlabel 'held-out value'\nset ylabel 'prediction'\n"
-		"set xrange [%.17g:%.17g]\nset yrange [%.17g:%.17g]\nset size square\nset key bottom right\n"
-		"plot x with lines lc rgb '#999999' lw 2 title 'identity', "
-		"$rows using 1:2 with points pt 7 ps 0.7 lc rgb '#0072B2' title 'row'\n",
-		low, high, low, high);
+static void range_take(struct range *range, double value)
+{
+	range->low = fmin(range->low, value);
+	range->high = fmax(range->high, value);
 }
 
-static void write_residuals(FILE *out)
+/* A margin on both sides; of a single value too, which gnuplot calls an empty range. */
+static void range_widen(struct range *range)
 {
-	fputs("set title 'Residuals'\n"
-	      "set xlabel 'prediction'\nset ylabel 'held-out value - prediction'\n"
-	      "set size nosquare\nset autoscale\nset offsets graph 0.05,graph 0.05,graph "
-	      "0.05,graph 0.05\nunset key\n"
-	      "plot 0 with lines lc rgb '#999999' lw 2, "
-	      "$rows using 2:($1-$2) with points pt 7 ps 0.7 lc rgb '#D55E00'\n",
-	      out);
+	const double margin = range->high > range->low ? 0.05 * (range->high - range->low)
+						       : 1 + fabs(range->high) * 0x1p-20;
+
+	range->low -= margin;
+	range->high += margin;
+}
+
+static void write_scatter(FILE *out, const struct loo_report *report)
+{
+	struct range range = {INFINITY, -INFINITY};
+
+	for (size_t i = 0; i < report->held_out; i++) {
+		range_take(&range, report->truth[i]);
+		range_take(&range, report->prediction[i]);
+	}
+	range_widen(&range);
+	fprintf(out,
+		"set title 'Predicted against held out, and the identity line'\n"
+		"set xlabel 'held-out value'\nset ylabel 'prediction'\n"
+		"set xrange [%.17g:%.17g]\nset yrange [%.17g:%.17g]\nset size square\nunset key\n"
+		"plot x with lines lc rgb '#999999' lw 2, "
+		"$rows using 1:2 with points pt 7 ps 0.7 lc rgb '#0072B2'\n",
+		range.low, range.high, range.low, range.high);
+}
+
+/* Zero is always in sight of the residuals. */
+static void write_residuals(FILE *out, const struct loo_report *report)
+{
+	struct range x = {INFINITY, -INFINITY}, y = {0, 0};
+
+	for (size_t i = 0; i < report->held_out; i++) {
+		range_take(&x, report->prediction[i]);
+		range_take(&y, report->truth[i] - report->prediction[i]);
+	}
+	range_widen(&x);
+	range_widen(&y);
+	fprintf(out,
+		"set title 'Residuals'\n"
+		"set xlabel 'prediction'\nset ylabel 'held-out value - prediction'\n"
+		"set xrange [%.17g:%.17g]\nset yrange [%.17g:%.17g]\nset size nosquare\n"
+		"plot 0 with lines lc rgb '#999999' lw 2, "
+		"$rows using 2:($1-$2) with points pt 7 ps 0.7 lc rgb '#D55E00'\n",
+		x.low, x.high, y.low, y.high);
 }
 
 /* Neighbouring tasks differ in colour, so that each can be seen; a task's number stands where there
@@ -135,7 +163,7 @@ static void write_timeline(FILE *out, const struct loo_report *report,
 			   const struct timeline *timeline)
 {
 	const double zero_us = first_start_us(timeline);
-	double end_ms = 0;
+	double end_ms = 0.001; /* a range that is not empty */
 	uint32_t last_engine = 0;
 
 	for (size_t i = 0; i < timeline->n; i++) {
@@ -150,18 +178,39 @@ static void write_timeline(FILE *out, const struct loo_report *report,
 	fprintf(out,
 		"set title 'Which engine did which %s when'\n"
 		"set xlabel 'ms since the first task began'\nset ylabel 'engine'\n"
-		"set size nosquare\nset autoscale\nset offsets 0,0,0,0\nset ytics 1\n"
+		"set size nosquare\nset ytics %u\n"
 		"set xrange [0:%g]\nset yrange [%g:-0.6]\n"
 		"set style fill solid 0.9 %s\n"
 		"colour(item) = int(item) %% 3 == 0 ? 0x0072B2 : int(item) %% 3 == 1 ? 0xE69F00 : 0x009E73\n"
 		"name(item, ms) = ms > %g ? sprintf('%%d', int(item)) : ''\n"
 		"plot $tasks using 3:2:3:4:($2-0.4):($2+0.4):(colour($1)) with boxxyerror lc rgb variable notitle, "
 		"$tasks using (($3+$4)/2):2:(name($1, $4-$3)) with labels font ',8' textcolor rgb 'black' notitle\n",
-		report->oob_trees ? "bundle of trees" : "row", end_ms, last_engine + 0.6,
+		report->oob_trees ? "bundle of trees" : "row",
+		/* No more numbers than can be read. */
+		last_engine / 24 + 1, end_ms, last_engine + 0.6,
 		/* Borders would hide what is narrower than they are. */
 		timeline->n > 100 * ((size_t)last_engine + 1) ? "noborder"
 							      : "border lc rgb 'white'",
 		end_ms / 30);
+}
+
+/* What was done and how well: the picture may be all that is left of the run. */
+static void write_title(FILE *out, const struct loo_report *report)
+{
+	const double correlation = loo_report_correlation(report);
+
+	fprintf(out, "Leave-one-out%s, random forest: %zu of %zu rows, %zu feature%s, ",
+		report->oob_trees ? " by out-of-bag (oob) trees" : "", report->held_out, report->n,
+		report->p, plural(report->p));
+	if (report->oob_trees)
+		fprintf(out, "at least %zu of %zu trees", report->trees, report->oob_trees);
+	else
+		fprintf(out, "%zu tree%s", report->trees, plural(report->trees));
+	fprintf(out, "; MSE %.4g, correlation ", loo_report_mse(report));
+	if (isnan(correlation))
+		fputs("undefined", out);
+	else
+		fprintf(out, "%.4f", correlation);
 }
 
 static void write_script(FILE *out, const struct loo_report *report,
@@ -169,13 +218,11 @@ static void write_script(FILE *out, const struct loo_report *report,
 {
 	fprintf(out, "set terminal %s\nset encoding utf8\n", terminal);
 	write_data(out, report, timeline);
-	fprintf(out,
-		"set multiplot layout 1,3 title 'Leave-one-out, random forest: %zu of %zu rows, "
-		"%zu features, %zu trees; MSE %.4f, correlation %.4f'\nset grid lc rgb '#dddddd'\n",
-		report->held_out, report->n, report->p, report->trees, loo_report_mse(report),
-		loo_report_correlation(report));
+	fputs("set multiplot layout 1,3 title '", out);
+	write_title(out, report);
+	fputs("'\nset grid lt 1 lw 0.5 lc rgb '#dddddd'\n", out);
 	write_scatter(out, report);
-	write_residuals(out);
+	write_residuals(out, report);
 	write_timeline(out, report, timeline);
 	fputs("unset multiplot\n", out);
 }

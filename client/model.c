@@ -1,11 +1,13 @@
 #include "client/model.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "client/output.h"
 #include "engine/forest/forest.h"
@@ -39,9 +41,10 @@ static int read_whole(FILE *file, const char *path, uint8_t **bytes, size_t *n_b
 	struct stat st;
 
 	if (fstat(fileno(file), &st) < 0 || !S_ISREG(st.st_mode))
-		return ipp_fail(err, EINVAL,
-				"%s: is not a file: give a model that ipp-run forest fit wrote",
-				path);
+		return ipp_fail(
+			err, EINVAL,
+			"%s: is no regular file: give the file that ipp-run forest fit wrote",
+			path);
 	*n_bytes = (size_t)st.st_size;
 	*bytes = malloc(*n_bytes + 1);
 	if (!*bytes)
@@ -56,13 +59,19 @@ static int read_whole(FILE *file, const char *path, uint8_t **bytes, size_t *n_b
 int model_load(const char *path, uint8_t **out, size_t *n_out, struct ipp_error *err)
 {
 	uint8_t sum[SHA256_DIGEST_LENGTH];
-	FILE *file = fopen(path, "re");
+	/* O_NONBLOCK: to open a pipe would wait for whoever writes to it. */
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
 	uint8_t *bytes = NULL;
 	size_t n_bytes = 0;
 	int rc;
 
-	if (!file)
-		return ipp_fail(err, errno, "%s: cannot be read: %m", path);
+	if (!file) {
+		rc = ipp_fail(err, errno, "%s: cannot be read: %m", path);
+		if (fd >= 0)
+			close(fd);
+		return rc;
+	}
 	rc = read_whole(file, path, &bytes, &n_bytes, err);
 	fclose(file);
 	if (rc < 0)

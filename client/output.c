@@ -38,12 +38,56 @@ static int temporary_open(struct output *output, mode_t mode)
 	return output->file ? 0 : -1;
 }
 
+/* The descriptor of ours that leads to `path` already, or -1.  A file with a new name would leave
+ * it with one that has none. */
+static int descriptor_of(const char *path, const struct stat *status)
+{
+	struct stat open;
+	int fd, end;
+
+	for (fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fstat(fd, &open) == 0 && open.st_dev == status->st_dev &&
+		    open.st_ino == status->st_ino)
+			return fd;
+	if (sscanf(path, "/dev/fd/%d%n", &fd, &end) == 1 && path[end] == '\0')
+		return fd;
+	return strcmp(path, "/dev/stdin") == 0 ? STDIN_FILENO : -1;
+}
+
+/* Write where `fd` stands, behind what was printed so far. */
+static int descriptor_open(struct output *output, int fd, struct ipp_error *err)
+{
+	const int mode = fcntl(fd, F_GETFL);
+	int copy;
+
+	if (mode >= 0 && (mode & O_ACCMODE) == O_RDONLY) {
+		errno = EBADF;
+		return cannot_write(output->path, err);
+	}
+	fflush(stdout);
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	output->file = copy < 0 ? NULL : fdopen(copy, "w");
+	if (output->file)
+		return 0;
+	if (copy >= 0)
+		close(copy);
+	return cannot_write(output->path, err);
+}
+
 int output_open(struct output *out, const char *path, struct ipp_error *err)
 {
 	struct output output = {.path = path};
 	struct stat status;
 	const bool exists = stat(path, &status) == 0;
+	const int fd = exists ? descriptor_of(path, &status) : -1;
 
+	if (fd >= 0) {
+		int rc = descriptor_open(&output, fd, err);
+
+		if (rc == 0)
+			*out = output;
+		return rc;
+	}
 	if (exists && !S_ISREG(status.st_mode)) {
 		output.file = fopen(path, "we");
 		if (!output.file)
@@ -103,7 +147,8 @@ int output_check(const char *path, struct ipp_error *err)
 	struct stat status;
 	int rc;
 
-	if (stat(path, &status) < 0 || S_ISREG(status.st_mode)) {
+	if (stat(path, &status) < 0 || S_ISREG(status.st_mode) ||
+	    descriptor_of(path, &status) >= 0) {
 		rc = output_open(&output, path, err);
 		output_fini(&output);
 		return rc;

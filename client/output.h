@@ -2,7 +2,8 @@
  *
  * Until then it lies beside that name; after a failure what was there is still there, and nothing
  * else is.  A symbolic link stays and its target is replaced, with the mode it had.  A device or a
- * pipe is written to as it stands.  Thread: any. */
+ * pipe is written to as it stands, and so is what our descriptors already lead to: /dev/stdout,
+ * /dev/fd/N, and the file that stdout or stderr was redirected to.  Thread: any. */
 #ifndef IPP_CLIENT_OUTPUT_H
 #define IPP_CLIENT_OUTPUT_H
 
@@ -14,7 +15,7 @@ struct output {
 	FILE *file;	  /* to write to; do not close */
 	const char *path; /* as given (borrowed), for messages */
 	char *name;	  /* the same, symbolic links followed */
-	char *temporary;  /* beside it; NULL once renamed, or for a device */
+	char *temporary;  /* beside it; NULL once renamed, or for what is written as it stands */
 };
 
 /* Returns 0 or -errno, *output being filled or left alone.  output_fini() drops what was not
