@@ -50,8 +50,7 @@ int direct_options(struct direct *direct, const struct verb *verb, int argc, cha
 		else if (c == 'a')
 			direct->async = true;
 		else
-			return verb_misuse(verb, "\'%s\' is not an option, or lacks its value",
-					   argv[optind - 1]);
+			rc = verb_unknown_option(verb->name, argc, argv, options, &err);
 	}
 	return rc < 0 ? verb_fail(&err) : 0;
 }

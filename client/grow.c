@@ -26,7 +26,7 @@ int grown_init(struct grown *grown, const struct table *table, bool importance, 
 	    (!model || grown->parts))
 		return 0;
 	grown_fini(grown);
-	return ipp_fail(err, ENOMEM, "ipp-run: out of memory for sums over %zu rows", table->n);
+	return ipp_fail(err, ENOMEM, "out of memory for sums over %zu rows", table->n);
 }
 
 void grown_fini(struct grown *grown)
@@ -65,7 +65,7 @@ static int keep_part(struct grown *grown, const uint8_t *bytes, size_t n_bytes,
 	struct forest **room = realloc(grown->parts, (grown->n_parts + 1) * sizeof(*room));
 
 	if (!room)
-		return ipp_fail(err, ENOMEM, "ipp-run: out of memory for the forest's parts");
+		return ipp_fail(err, ENOMEM, "out of memory for the forest's parts");
 	grown->parts = room;
 	return forest_read(&grown->parts[grown->n_parts], bytes, n_bytes, err) < 0
 		       ? -EINVAL
@@ -81,7 +81,7 @@ static int done(void *owner, const struct ipp_result *result)
 
 	if (result->outcome != IPP_OK || result->value.kind != IPP_ARRAY ||
 	    result->value.bytes < n_sums * sizeof(double))
-		return ipp_fail(growing->err, EIO, "ipp-run: growing trees failed: %s",
+		return ipp_fail(growing->err, EIO, "growing trees failed: %s",
 				result->error[0] ? result->error : "its result is not whole");
 	add(grown->oob_sums, sums, grown->n);
 	add(grown->oob_counts, sums + grown->n, grown->n);
@@ -91,13 +91,13 @@ static int done(void *owner, const struct ipp_result *result)
 	if (grown->trees > growing->last_tree)
 		grown->trees = growing->last_tree;
 	if (timeline_add(&grown->timeline, grown->timeline.n, result) < 0)
-		return ipp_fail(growing->err, ENOMEM, "ipp-run: out of memory");
+		return ipp_fail(growing->err, ENOMEM, "out of memory");
 	return grown->parts ? keep_part(grown, (const uint8_t *)(sums + n_sums),
 					result->value.bytes - n_sums * sizeof(double), growing->err)
 			    : 0;
 }
 
-int grow(struct ipp_client *client, const struct study *study, double fraction, uint64_t last_tree,
+int grow(struct ipp_client *client, const struct study *study, uint64_t last_tree,
 	 struct grown *grown, struct ipp_error *err)
 {
 	struct growing growing = {.grown = grown,
@@ -105,10 +105,10 @@ int grow(struct ipp_client *client, const struct study *study, double fraction, 
 				  .end_chunk = (last_tree + GROW_CHUNK - 1) / GROW_CHUNK,
 				  .last_tree = last_tree,
 				  .err = err};
-	struct ipp_argument arguments[STUDY_ARGUMENTS + 5];
+	struct ipp_argument arguments[STUDY_ARGUMENTS + 4];
 	const struct ipp_run run = {.function = "forest.so:fit",
 				    .arguments = arguments,
-				    .n_arguments = STUDY_ARGUMENTS + 5,
+				    .n_arguments = STUDY_ARGUMENTS + 4,
 				    .next = next,
 				    .done = done,
 				    .owner = &growing};
@@ -120,8 +120,6 @@ int grow(struct ipp_client *client, const struct study *study, double fraction, 
 	arguments[STUDY_ARGUMENTS + 1] = study_argument("oob", 1);
 	arguments[STUDY_ARGUMENTS + 2] = study_argument("importance", grown->importance != NULL);
 	arguments[STUDY_ARGUMENTS + 3] = study_argument("model", grown->parts != NULL);
-	arguments[STUDY_ARGUMENTS + 4] = (struct ipp_argument){
-		"fraction", {.kind = IPP_REAL, .real = fraction}};
 	rc = ipp_run(client, &run, &stopped);
 	/* When done() stopped it, it has said why. */
 	if (rc < 0 && rc != -ECANCELED)

@@ -32,9 +32,9 @@ int grown_init(struct grown *grown, const struct table *table, bool importance, 
 	       struct ipp_error *err);
 void grown_fini(struct grown *grown);
 
-/* Grow trees grown->trees .. last_tree-1 of the study's forest, whose trees draw `fraction` of the
- * rows, and add them up.  The data was pushed. */
-int grow(struct ipp_client *client, const struct study *study, double fraction, uint64_t last_tree,
+/* Grow trees grown->trees .. last_tree-1 of the study's forest and add them up.  The data was
+ * pushed. */
+int grow(struct ipp_client *client, const struct study *study, uint64_t last_tree,
 	 struct grown *grown, struct ipp_error *err);
 
 #endif

@@ -51,7 +51,7 @@ int main(int argc, char **argv)
 			fputs(verbs[i]->usage, stdout);
 			return 0;
 		}
-		return verbs[i]->run(argc - 1, argv + 1);
+		return verb_call(verbs[i], argc - 1, argv + 1);
 	}
 	if (argc < 2)
 		fputs("ipp-run: which verb? ", stderr);

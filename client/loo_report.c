@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "client/output.h"
+#include "client/plural.h"
 #include "proto/error.h"
 
 /* ---- numbers -------------------------------------------------------------------------------- */
@@ -76,19 +77,21 @@ int loo_report_print(const struct loo_report *report, FILE *out, struct ipp_erro
 	const double speed_up = loo_report_speed_up(report);
 
 	fprintf(out,
-		"Leave-one-out of a random forest: %zu of %zu rows, %zu features, %zu trees\n\n",
-		report->held_out, report->n, report->p, report->trees);
+		"Leave-one-out of a random forest: %zu of %zu rows, %zu feature%s, %zu tree%s\n\n",
+		report->held_out, report->n, report->p, plural(report->p), report->trees,
+		plural(report->trees));
 	if (report->oob_trees)
 		fprintf(out,
-			"  estimator            oob: the trees that left the row out, of %zu on n-1 draws\n",
-			report->oob_trees);
+			"  estimator            oob: the trees that left the row out, of %zu on %zu "
+			"draw%s\n",
+			report->oob_trees, report->oob_draws, plural(report->oob_draws));
 	fprintf(out, "  mean squared error  %10.4f\n", loo_report_mse(report));
 	if (isnan(correlation))
 		fprintf(out, "  correlation          undefined: truth or prediction is constant\n");
 	else
 		fprintf(out, "  correlation         %10.4f\n", correlation);
 	fprintf(out, "\n  elapsed             %10.3f s on %zu engine%s\n", report->seconds,
-		report->engines, report->engines == 1 ? "" : "s");
+		report->engines, plural(report->engines));
 	fprintf(out, "  in tasks            %10.3f s\n", report->task_seconds);
 	if (!isnan(speed_up))
 		fprintf(out,

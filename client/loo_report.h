@@ -15,6 +15,7 @@ struct loo_report {
 	size_t n, p;	  /* of the data: rows, features */
 	size_t trees;	  /* of each forest; with oob_trees: that each row had at least */
 	size_t oob_trees; /* estimator oob: trees of the one forest; 0: a forest a row */
+	size_t oob_draws; /* and the draws of each of them */
 	size_t engines;
 	size_t held_out;	  /* rows predicted; length of the arrays below (borrowed) */
 	const size_t *index;	  /* which rows */

@@ -148,10 +148,8 @@ int map_options(struct map_options *options, int argc, char **argv)
 	while (rc == 0 && (c = getopt_long(argc, argv, letters, long_options, NULL)) != -1) {
 		const struct row *row = find(c);
 
-		if (!row)
-			return verb_misuse(&verb_map, "'%s' is not an option, or lacks its value",
-					   argv[optind - 1]);
-		rc = take(options, row, optarg, &err);
+		rc = row ? take(options, row, optarg, &err)
+			 : verb_unknown_option("map", argc, argv, long_options, &err);
 	}
 	if (rc == 0 && options->async && wants_results(options))
 		return verb_misuse(&verb_map,

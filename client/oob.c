@@ -16,12 +16,19 @@ static double least(const struct grown *grown)
 	return count;
 }
 
+/* As the forest itself rounds it (forest.h). */
+size_t oob_draws(const struct study *study, size_t n)
+{
+	return (size_t)fmax(1, floor(study->fraction * (double)(n - 1) + 0.5));
+}
+
 /* How many trees there should be next: what the worst row lacks, at the rate at which a row is left
- * out, (1 - 1/n)^(n-1). */
+ * out. */
 static uint64_t wanted(const struct grown *grown, const struct study *study, double worst)
 {
 	const double n = (double)grown->n;
-	const double rate = pow(1 - 1 / n, n - 1);
+	const double draws = (double)oob_draws(study, grown->n);
+	const double rate = study->no_replace ? 1 - draws / n : pow(1 - 1 / n, draws);
 	const double more = ((double)study->trees - worst) / rate;
 
 	return grown->trees + (uint64_t)ceil(more / GROW_CHUNK) * GROW_CHUNK;
@@ -31,11 +38,11 @@ int oob_predict(struct ipp_client *client, const struct study *study, const stru
 		const size_t *rows, size_t n_rows, struct grown *grown, double *predictions,
 		struct ipp_error *err)
 {
-	const double fraction = ((double)table->n - 1) / (double)table->n;
 	struct study large = *study;
 	double worst = 0;
 
 	large.trees = FOREST_MAX_TREES;
+	large.fraction = (double)oob_draws(study, table->n) / (double)table->n;
 	while (worst < (double)study->trees) {
 		const uint64_t last = wanted(grown, study, worst);
 		int rc;
@@ -46,7 +53,7 @@ int oob_predict(struct ipp_client *client, const struct study *study, const stru
 				"ipp-run loo: --estimator oob would need more than %u trees: ask "
 				"for fewer with --trees",
 				FOREST_MAX_TREES);
-		rc = grow(client, &large, fraction, last, grown, err);
+		rc = grow(client, &large, last, grown, err);
 		if (rc < 0)
 			return rc;
 		worst = least(grown);

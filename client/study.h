@@ -13,15 +13,24 @@ struct study {
 	const char *x, *y, *csv, *target; /* where the data comes from; none: the tutorial's */
 	uint64_t rows;			  /* of the tutorial's data */
 	uint64_t trees, mtry, min_leaf, min_split, max_depth, seed;
+	double fraction; /* draws of a tree per row it may draw, in (0, 1] */
+	bool no_replace;
 	bool full_trees;  /* of loo alone */
 	uint64_t engines; /* --engines; 0: not given */
+	uint32_t given;	  /* bit i: option STUDY_FIRST + i was */
 };
 
 /* The tutorial's, and scikit-learn's defaults. */
 void study_init(struct study *study);
 
 /* For the array of getopt_long(); values from STUDY_FIRST on are a study's. */
-enum { STUDY_FIRST = 1000, STUDY_LAST = 1099 };
+enum {
+	STUDY_FIRST = 1000,
+	STUDY_ROWS = 1004,
+	STUDY_SEED = 1010,
+	STUDY_FRACTION = 1012,
+	STUDY_LAST = 1013,
+};
 #define STUDY_GETOPT                                                                               \
 	{"x", required_argument, NULL, 1000}, {"y", required_argument, NULL, 1001},                \
 		{"csv", required_argument, NULL, 1002}, {"target", required_argument, NULL, 1003}, \
@@ -31,8 +40,10 @@ enum { STUDY_FIRST = 1000, STUDY_LAST = 1099 };
 		{"min-split", required_argument, NULL, 1008},                                      \
 		{"max-depth", required_argument, NULL, 1009},                                      \
 		{"seed", required_argument, NULL, 1010},                                           \
+		{"engines", required_argument, NULL, 1011},                                        \
+		{"fraction", required_argument, NULL, 1012},                                       \
 	{                                                                                          \
-		"engines", required_argument, NULL, 1011                                           \
+		"no-replace", no_argument, NULL, 1013                                              \
 	}
 
 /* The same for people. */
@@ -47,13 +58,19 @@ enum { STUDY_FIRST = 1000, STUDY_LAST = 1099 };
 	"  --min-leaf N               rows a leaf keeps at least; 1\n"                             \
 	"  --min-split N              a node of fewer rows is a leaf; 2\n"                         \
 	"  --max-depth N              no limit\n"                                                  \
+	"  --fraction F               draws of a tree per row, above 0 to 1; 1\n"                  \
+	"  --no-replace               draw no row twice for a tree\n"                              \
 	"  --seed N                   0\n"
 
 /* Take option `c` of getopt_long().  0, or -EINVAL. */
 int study_take(struct study *study, int c, const char *text, struct ipp_error *err);
 
-/* Options that do not go together: -EINVAL. */
+/* Options that do not go together, or would do nothing: -EINVAL. */
 int study_check(const struct study *study, struct ipp_error *err);
+
+/* The same where a fitted forest predicts: rows must be given, a target need not, and the forest's
+ * options are the model's. */
+int study_check_predict(const struct study *study, struct ipp_error *err);
 
 /* Read or make the data, and see whether the forest's options suit it. */
 int study_table(const struct study *study, struct table *table, struct ipp_error *err);
@@ -63,7 +80,7 @@ int study_push(const struct table *table, struct ipp_client *client, size_t *n_e
 	       struct ipp_error *err);
 
 /* What forest.so's functions are told, whichever it is. */
-#define STUDY_ARGUMENTS 7
+#define STUDY_ARGUMENTS 9
 struct ipp_argument study_argument(const char *name, uint64_t integer);
 void study_arguments(const struct study *study, struct ipp_argument out[STUDY_ARGUMENTS]);
 

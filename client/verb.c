@@ -12,6 +12,7 @@
 #include "client/ranges.h"
 
 static struct ipp_client *interruptible;
+static const char *running = ""; /* the verb's name */
 
 double verb_seconds(void)
 {
@@ -21,14 +22,22 @@ double verb_seconds(void)
 	return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
+int verb_call(const struct verb *verb, int argc, char **argv)
+{
+	running = verb->name;
+	return verb->run(argc, argv);
+}
+
 int verb_fail(const struct ipp_error *err)
 {
 	const bool named = strncmp(err->text, "ipp-run", 7) == 0 ||
 			   strncmp(err->text, "slurm-ipp: ", 11) == 0;
 
 	fflush(stdout);
-	if (err->text[0])
-		fprintf(stderr, "%s%s\n", named ? "" : "ipp-run: ", err->text);
+	if (named)
+		fprintf(stderr, "%s\n", err->text);
+	else if (err->text[0])
+		fprintf(stderr, "ipp-run %s: %s\n", running, err->text);
 	return err->code == EINTR ? EXIT_INTERRUPTED : EXIT_OURS;
 }
 
@@ -44,6 +53,47 @@ int verb_misuse(const struct verb *verb, const char *fmt, ...)
 	return EXIT_OURS;
 }
 
+/* The word at which getopt_long() stopped lies behind it, but for a cluster of short options that
+ * it has not finished. */
+static const char *stopped_at(int argc, char **argv)
+{
+	const char *last = argv[optind - 1];
+	const char *next = optind < argc ? argv[optind] : "";
+	const bool ended = last[0] == '-' && last[1] != '-' && last[strlen(last) - 1] == optopt;
+
+	if (optopt > 0 && optopt <= UINT8_MAX && !ended && next[0] == '-' && next[1] != '-' &&
+	    strchr(next, optopt))
+		return next;
+	return last;
+}
+
+int verb_unknown_option(const char *verb, int argc, char **argv, const struct option *known,
+			struct ipp_error *err)
+{
+	const char *last = argv[optind - 1];
+
+	/* optopt is the value of a long option that is known, used in a wrong way. */
+	for (; known->name; known++) {
+		const char *value = strchr(last, '=');
+
+		if (known->val != optopt || strncmp(last, "--", 2) != 0)
+			continue;
+		if (known->has_arg == required_argument && !value && optind >= argc)
+			return ipp_fail(err, EINVAL,
+					"ipp-run %s: '%.100s' needs a value; see ipp-run %s --help",
+					verb, last, verb);
+		if (known->has_arg == no_argument && value &&
+		    strncmp(known->name, last + 2, (size_t)(value - last) - 2) == 0)
+			return ipp_fail(err, EINVAL,
+					"ipp-run %s: '--%s' takes no value; see ipp-run %s --help",
+					verb, known->name, verb);
+	}
+	return ipp_fail(err, EINVAL,
+			"ipp-run %s: '%.100s' is not an option, or lacks its value; see ipp-run %s "
+			"--help",
+			verb, stopped_at(argc, argv), verb);
+}
+
 int verb_number(const char *option, const char *text, uint64_t low, uint64_t high, uint64_t *out,
 		struct ipp_error *err)
 {
@@ -54,8 +104,8 @@ int verb_number(const char *option, const char *text, uint64_t low, uint64_t hig
 	if (errno == 0 && end != text && *end == '\0' && text[0] != '-' && *out >= low &&
 	    *out <= high)
 		return 0;
-	return ipp_fail(err, EINVAL, "ipp-run: %s %.60s: give a whole number from %llu to %llu",
-			option, text, (unsigned long long)low, (unsigned long long)high);
+	return ipp_fail(err, EINVAL, "%s %.60s: give a whole number from %llu to %llu", option,
+			text, (unsigned long long)low, (unsigned long long)high);
 }
 
 int verb_duration(const char *option, const char *text, uint32_t *ms, struct ipp_error *err)
@@ -66,8 +116,8 @@ int verb_duration(const char *option, const char *text, uint32_t *ms, struct ipp
 
 	if (end == text || *end || !(seconds >= 0.001 && seconds <= max_s))
 		return ipp_fail(err, EINVAL,
-				"ipp-run: %s %.60s: give a number of seconds from 0.001 to %.0f",
-				option, text, max_s);
+				"%s %.60s: give a number of seconds from 0.001 to %.0f", option,
+				text, max_s);
 	*ms = (uint32_t)(seconds * 1000 + 0.5);
 	return 0;
 }
@@ -85,7 +135,7 @@ int verb_request_id(const char *text, uint64_t *out, struct ipp_error *err)
 		return 0;
 	}
 	return ipp_fail(err, EINVAL,
-			"ipp-run: '%.60s' is no request: give an id such as 3.1; ipp-run queue and "
+			"'%.60s' is no request: give an id such as 3.1; ipp-run queue and "
 			"ipp-run history list them",
 			text);
 }
@@ -144,7 +194,7 @@ int verb_targets(struct ipp_client *client, const char *text, uint32_t **out, si
 	if (rc < 0)
 		return rc;
 	if (n_engines == 0)
-		return ipp_fail(err, ENOENT, "ipp-run: the cluster has no engines at the moment");
+		return ipp_fail(err, ENOENT, "the cluster has no engines at the moment");
 	*n = n_engines;
 	if (text && strcmp(text, "all") != 0) {
 		rc = ranges_parse(&named, n, text, engines[n_engines - 1].rank + 1, "--targets",
@@ -154,17 +204,16 @@ int verb_targets(struct ipp_client *client, const char *text, uint32_t **out, si
 	}
 	*out = calloc(*n, sizeof(**out));
 	if (!*out)
-		rc = ipp_fail(err, ENOMEM, "ipp-run: out of memory");
+		rc = ipp_fail(err, ENOMEM, "out of memory");
 	for (size_t i = 0, e = 0; rc == 0 && i < *n; i++) {
 		(*out)[i] = named ? (uint32_t)named[i] : engines[i].rank;
 		while (e < n_engines && engines[e].rank < (*out)[i])
 			e++;
 		if (e == n_engines || engines[e].rank != (*out)[i])
-			rc = ipp_fail(
-				err, ENOENT,
-				"ipp-run: --targets %.100s: there is no engine %u; ipp-run ids "
-				"lists them",
-				text, (*out)[i]);
+			rc = ipp_fail(err, ENOENT,
+				      "--targets %.100s: there is no engine %u; ipp-run ids "
+				      "lists them",
+				      text, (*out)[i]);
 	}
 	free(named);
 	if (rc < 0)
@@ -244,7 +293,7 @@ int verb_words(struct verb_words *out, int argc, char **argv, struct ipp_error *
 	}
 	out->argv = calloc((size_t)(end - optind) + 1, sizeof(*out->argv));
 	if (!out->argv)
-		return ipp_fail(err, ENOMEM, "ipp-run: out of memory");
+		return ipp_fail(err, ENOMEM, "out of memory");
 	for (int i = optind; i < end; i++)
 		out->argv[i - optind] = argv[i];
 	return 0;

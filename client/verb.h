@@ -30,12 +30,20 @@ extern const struct verb verb_apply, verb_bench, verb_cancel, verb_cv, verb_exec
 
 double verb_seconds(void); /* CLOCK_MONOTONIC */
 
-/* Print one sentence on stderr; returns EXIT_OURS, or EXIT_INTERRUPTED for EINTR. */
+/* Run it: main() alone does. */
+int verb_call(const struct verb *verb, int argc, char **argv);
+
+/* Print one sentence on stderr, which begins with "ipp-run VERB: " unless it says itself who
+ * speaks; returns EXIT_OURS, or EXIT_INTERRUPTED for EINTR. */
 int verb_fail(const struct ipp_error *err);
 
 /* Wrong use: say it, and where help is; returns EXIT_OURS. */
 int verb_misuse(const struct verb *verb, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* When getopt_long() returned '?' of `known`: -EINVAL and what is wrong with which word of argv. */
+int verb_unknown_option(const char *verb, int argc, char **argv, const struct option *known,
+			struct ipp_error *err);
 
 /* A whole number in [low, high]; -EINVAL with what `option` takes. */
 int verb_number(const char *option, const char *text, uint64_t low, uint64_t high, uint64_t *out,

@@ -288,9 +288,7 @@ static int bench_verb(int argc, char **argv)
 		else if (c == 'j')
 			json = true;
 		else
-			return verb_misuse(&verb_bench,
-					   "\'%s\' is not an option, or lacks its value",
-					   argv[optind - 1]);
+			rc = verb_unknown_option("bench", argc, argv, options, &err);
 	}
 	if (rc == 0 && optind < argc)
 		return verb_misuse(&verb_bench, "what is '%.60s'? It takes options alone",

@@ -7,6 +7,7 @@
 
 #include "client/loo_report.h"
 #include "client/output.h"
+#include "client/plural.h"
 #include "client/study.h"
 
 struct options {
@@ -141,10 +142,13 @@ static void print_text(const struct cv *cv, const double *mse, const double *cor
 	const struct options *options = cv->options;
 	double mean, deviation;
 
-	printf("Cross-validation of a random forest: %llu folds, %llu times, %zu rows, %zu features, "
-	       "%llu trees\n\n",
-	       (unsigned long long)options->folds, (unsigned long long)options->repeats,
-	       cv->table->n, cv->table->p, (unsigned long long)options->study.trees);
+	printf("Cross-validation of a random forest: %llu folds, ",
+	       (unsigned long long)options->folds);
+	if (options->repeats > 1)
+		printf("%llu times, ", (unsigned long long)options->repeats);
+	printf("%zu rows, %zu feature%s, %llu tree%s\n\n", cv->table->n, cv->table->p,
+	       plural(cv->table->p), (unsigned long long)options->study.trees,
+	       plural(options->study.trees));
 	mean_and_deviation(mse, options->repeats, &mean, &deviation);
 	printf("  mean squared error   %9.4f", mean);
 	if (options->repeats > 1)
@@ -153,8 +157,9 @@ static void print_text(const struct cv *cv, const double *mse, const double *cor
 	printf("\n  correlation          %9.4f", mean);
 	if (options->repeats > 1)
 		printf("  +- %.4f", deviation);
-	printf("\n\n  elapsed              %9.3f s on %zu engines\n  in tasks             %9.3f s\n",
-	       seconds, n_engines, cv->task_seconds);
+	printf("\n\n  elapsed              %9.3f s on %zu engine%s\n"
+	       "  in tasks             %9.3f s\n",
+	       seconds, n_engines, plural(n_engines), cv->task_seconds);
 }
 
 /* One line a row and repeat, whole or not at all. */
@@ -235,10 +240,7 @@ static int parse(struct options *options, int argc, char **argv, struct ipp_erro
 		else if (c == 'j')
 			options->json = true;
 		else
-			rc = ipp_fail(err, EINVAL,
-				      "ipp-run cv: '%.100s' is not an option, or lacks its "
-				      "value; see ipp-run cv --help",
-				      argv[optind - 1]);
+			rc = verb_unknown_option("cv", argc, argv, known, err);
 	}
 	if (rc == 0 && optind < argc)
 		rc = ipp_fail(err, EINVAL, "ipp-run cv: what is '%.100s'? see ipp-run cv --help",

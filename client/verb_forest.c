@@ -8,6 +8,7 @@
 #include "client/grow.h"
 #include "client/model.h"
 #include "client/output.h"
+#include "client/plural.h"
 #include "client/study.h"
 #include "engine/forest/forest.h"
 
@@ -19,7 +20,9 @@ struct options {
 	bool json, importance;
 };
 
-static int parse(struct options *options, int argc, char **argv, struct ipp_error *err)
+/* argv[0] is fit or predict; `verb` both words. */
+static int parse(struct options *options, const char *verb, int argc, char **argv,
+		 struct ipp_error *err)
 {
 	static const struct option known[] = {
 		STUDY_GETOPT,
@@ -44,14 +47,11 @@ static int parse(struct options *options, int argc, char **argv, struct ipp_erro
 		else if (c == 'j')
 			options->json = true;
 		else
-			rc = ipp_fail(
-				err, EINVAL,
-				"ipp-run forest: not an option of it; see ipp-run forest --help");
+			rc = verb_unknown_option(verb, argc, argv, known, err);
 	}
 	if (rc == 0 && optind < argc)
-		rc = ipp_fail(err, EINVAL,
-			      "ipp-run forest: what is '%.100s'? see ipp-run forest --help",
-			      argv[optind]);
+		rc = ipp_fail(err, EINVAL, "ipp-run %s: what is '%.100s'? see ipp-run %s --help",
+			      verb, argv[optind], verb);
 	if (rc == 0 && options->out)
 		rc = output_check(options->out, err);
 	return rc;
@@ -166,12 +166,13 @@ static int print_fit(const struct grown *grown, const struct table *table, size_
 	size_t n_rows;
 	const double mse = oob_mse(grown, table, &n_rows);
 
-	printf("Random forest: %llu trees, %zu nodes, fitted to %zu rows of %zu features\n\n",
-	       (unsigned long long)grown->trees, nodes, table->n, table->p);
+	printf("Random forest: %llu tree%s, %zu node%s, fitted to %zu rows of %zu feature%s\n\n",
+	       (unsigned long long)grown->trees, plural(grown->trees), nodes, plural(nodes),
+	       table->n, table->p, plural(table->p));
 	if (n_rows > 0)
 		print_oob(mse, variance(table));
 	printf("  elapsed                   %10.3f s on %zu engine%s\n", seconds, n_engines,
-	       n_engines == 1 ? "" : "s");
+	       plural(n_engines));
 	printf("  in tasks                  %10.3f s\n", grown->timeline.task_seconds);
 	return grown->importance ? print_importance(grown, table, err) : 0;
 }
@@ -218,7 +219,7 @@ static int fit(struct options *options, struct ipp_error *err)
 		rc = study_push(&table, client, &n_engines, err);
 	started = verb_seconds();
 	if (rc == 0)
-		rc = grow(client, &options->study, 1.0, options->study.trees, &grown, err);
+		rc = grow(client, &options->study, options->study.trees, &grown, err);
 	if (rc == 0)
 		rc = finish_fit(options, &grown, &table, n_engines, verb_seconds() - started, err);
 	ipp_disconnect(client);
@@ -343,10 +344,7 @@ static int read_rows(const struct study *study, struct table *table, struct ipp_
 {
 	if (study->csv)
 		return table_from_csv(table, study->csv, study->target, err);
-	if (study->x)
-		return table_from_npy(table, study->x, study->y, err);
-	return ipp_fail(err, EINVAL,
-			"ipp-run forest predict: give the rows to predict by --csv or --x");
+	return table_from_npy(table, study->x, study->y, err);
 }
 
 /* The file is sound and suits the rows: said here, before engines are asked. */
@@ -373,9 +371,13 @@ static int predict(struct options *options, struct ipp_error *err)
 	struct predicting predicting = {.err = err};
 	uint8_t *bytes = NULL;
 	size_t n_bytes;
-	int rc = 0;
+	int rc = study_check_predict(&options->study, err);
 
-	if (!options->model)
+	if (rc == 0 && (options->json || options->importance))
+		rc = ipp_fail(err, EINVAL,
+			      "ipp-run forest predict: %s is an option of fit: leave it out",
+			      options->json ? "--json" : "--importance");
+	if (rc == 0 && !options->model)
 		rc = ipp_fail(
 			err, EINVAL,
 			"ipp-run forest predict: give --model FILE, which ipp-run forest fit wrote");
@@ -410,15 +412,16 @@ static int predict(struct options *options, struct ipp_error *err)
 static int forest(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
+	const bool fits = strcmp(what, "fit") == 0;
 	struct options options = {0};
 	struct ipp_error err;
 	int rc;
 
-	if (strcmp(what, "fit") != 0 && strcmp(what, "predict") != 0)
+	if (!fits && strcmp(what, "predict") != 0)
 		return verb_misuse(&verb_forest, "'%.60s': fit or predict?", what);
-	rc = parse(&options, argc - 1, argv + 1, &err);
+	rc = parse(&options, fits ? "forest fit" : "forest predict", argc - 1, argv + 1, &err);
 	if (rc == 0)
-		rc = strcmp(what, "fit") == 0 ? fit(&options, &err) : predict(&options, &err);
+		rc = fits ? fit(&options, &err) : predict(&options, &err);
 	return rc < 0 ? verb_fail(&err) : 0;
 }
 

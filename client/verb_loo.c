@@ -115,6 +115,7 @@ static int report(const struct options *options, const struct table *table, cons
 					  .p = table->p,
 					  .trees = options->study.trees,
 					  .oob_trees = loo->oob_trees,
+					  .oob_draws = oob_draws(&options->study, table->n),
 					  .engines = n_engines,
 					  .held_out = loo->n_rows,
 					  .index = loo->rows,
@@ -176,16 +177,18 @@ static int parse(struct options *options, int argc, char **argv, struct ipp_erro
 		else if (c == 'f')
 			options->study.full_trees = true;
 		else
-			rc = ipp_fail(err, EINVAL,
-				      "ipp-run loo: '%.100s' is not an option, or lacks its "
-				      "value; see ipp-run loo --help",
-				      argv[optind - 1]);
+			rc = verb_unknown_option("loo", argc, argv, known, err);
 	}
 	if (rc == 0 && optind < argc)
 		rc = ipp_fail(err, EINVAL, "ipp-run loo: what is '%.100s'? see ipp-run loo --help",
 			      argv[optind]);
 	if (rc == 0)
 		rc = study_check(&options->study, err);
+	if (rc == 0 && options->oob && options->study.full_trees)
+		rc = ipp_fail(
+			err, EINVAL,
+			"ipp-run loo: --full-trees is for --estimator loo: the trees of oob are "
+			"always whole");
 	if (rc == 0 && options->out)
 		rc = output_check(options->out, err);
 	if (rc == 0 && options->plot)

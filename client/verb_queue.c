@@ -91,8 +91,10 @@ static int show(const struct verb *verb, int argc, char **argv, bool ended)
 	int c, rc;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c != 'j')
-			return verb_misuse(verb, "'%s' is not an option", argv[optind - 1]);
+		if (c != 'j') {
+			verb_unknown_option(verb->name, argc, argv, options, &err);
+			return verb_fail(&err);
+		}
 		json = true;
 	}
 	if (optind < argc)

@@ -23,16 +23,15 @@ static int start(int argc, char **argv)
 		else if (c == 't')
 			rc = verb_number("--timeout", optarg, 1, 86400, &timeout_s, &err);
 		else
-			return verb_misuse(&verb_start,
-					   "\'%s\' is not an option, or lacks its value",
-					   argv[optind - 1]);
+			rc = verb_unknown_option("start", argc, argv, options, &err);
 	}
 	if (rc == 0 && optind < argc)
 		return verb_misuse(&verb_start, "what is '%s'?", argv[optind]);
 	if (rc == 0)
 		rc = ipp_start((unsigned)n, (unsigned)timeout_s * 1000, &err);
 	if (rc == 0)
-		printf("%llu engines are ready; ipp-run stop ends them\n", (unsigned long long)n);
+		printf("%llu engine%s ready; ipp-run stop ends %s\n", (unsigned long long)n,
+		       n == 1 ? " is" : "s are", n == 1 ? "it" : "them");
 	return rc < 0 ? verb_fail(&err) : 0;
 }
 

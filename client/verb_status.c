@@ -64,8 +64,10 @@ static int status(int argc, char **argv)
 	int c, rc;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c != 'j')
-			return verb_misuse(&verb_status, "'%s' is not an option", argv[optind - 1]);
+		if (c != 'j') {
+			verb_unknown_option("status", argc, argv, options, &err);
+			return verb_fail(&err);
+		}
 		json = true;
 	}
 	if (optind < argc)

@@ -277,10 +277,8 @@ static int top(int argc, char **argv)
 	int c, rc = 0;
 
 	while (rc == 0 && (c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c != 'i')
-			return verb_misuse(&verb_top, "'%s' is not an option, or lacks its value",
-					   argv[optind - 1]);
-		rc = parse_interval(optarg, &interval_s, &err);
+		rc = c == 'i' ? parse_interval(optarg, &interval_s, &err)
+			      : verb_unknown_option("top", argc, argv, options, &err);
 	}
 	if (rc == 0 && optind < argc)
 		return verb_misuse(&verb_top, "what is '%s'? it takes no words", argv[optind]);

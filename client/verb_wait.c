@@ -169,8 +169,7 @@ static int wait_for(int argc, char **argv)
 		else if (c == 't')
 			rc = verb_number("--timeout", optarg, 1, 86400, &wait.timeout_s, &err);
 		else
-			return verb_misuse(&verb_wait, "'%s' is not an option, or lacks its value",
-					   argv[optind - 1]);
+			rc = verb_unknown_option("wait", argc, argv, options, &err);
 	}
 	if (rc == 0 && optind < argc && engines_given)
 		return verb_misuse(&verb_wait,

@@ -14,7 +14,7 @@ csv()
 	ipp loo --engines 2 --estimator oob
 	show
 	[ "$status" = 0 ]
-	grep -Eq 'estimator +oob: .* of [0-9]+ on n-1 draws' <<<"$output"
+	grep -Eq 'estimator +oob: .* of [0-9]+ on 499 draws' <<<"$output"
 	ipp loo --engines 2 --estimator oob --json
 	[ "$(jq -r .estimator <<<"$output")" = oob ]
 	[ "$(jq .oob_trees <<<"$output")" -gt 272 ]
@@ -104,6 +104,10 @@ csv()
 	refused "cut or damaged" forest predict --model model --csv train.csv --target y
 	refused "not a model" forest predict --model train.csv --csv train.csv --target y
 	refused "nosuch: cannot be read" forest predict --model nosuch --csv train.csv --target y
+	mkfifo pipe
+	run -125 timeout 20 ipp-run forest predict --model pipe --csv train.csv --target y
+	[[ $output == "ipp-run forest: pipe: is no regular file"* ]]
+	refused "home: is no regular file" forest predict --model "$HOME" --csv train.csv --target y
 }
 
 @test "rows with other columns than the model's are refused" {
@@ -121,8 +125,88 @@ csv()
 		grep -q "$text" picture.svg
 	done
 	[ "$(grep -c "gpPt" picture.svg)" -ge 100 ]
+}
+
+@test "loo --plot draws a PNG of 1500 by 500 pixels, all of it" {
+	command -v gnuplot >/dev/null || skip "no gnuplot"
 	ipp loo --engines 2 --rows 60 --trees 5 --plot picture.png
-	[ "$(head -c 4 picture.png | tail -c 3)" = PNG ]
+	show
+	[ "$status" = 0 ]
+	[ "$stderr" = "" ]
+	python3 - picture.png <<-'END'
+		import struct, sys, zlib
+		raw = open(sys.argv[1], "rb").read()
+		assert raw[:8] == b"\x89PNG\r\n\x1a\n"
+		assert struct.unpack(">II", raw[16:24]) == (1500, 500)
+		at, pixels = 8, b""
+		while at < len(raw):
+		    size, kind = struct.unpack(">I4s", raw[at:at + 8])
+		    pixels += raw[at + 8:at + 8 + size] if kind == b"IDAT" else b""
+		    at += size + 12
+		assert kind == b"IEND" and len(set(zlib.decompress(pixels))) > 20
+	END
+}
+
+@test "the picture says which estimator was used" {
+	command -v gnuplot >/dev/null || skip "no gnuplot"
+	ipp loo --engines 2 --rows 60 --trees 5 --plot loo.svg
+	ipp loo --engines 2 --rows 60 --trees 5 --estimator oob --plot oob.svg
+	grep -Eq 'Leave-one-out, random forest: 50 of 60 rows, 50 features, 5 trees; MSE' loo.svg
+	grep -Eq 'out-of-bag \(oob\) trees, random forest: .* at least 5 of [0-9]+ trees; MSE' oob.svg
+}
+
+@test "a picture of a single row is drawn without a word of gnuplot's" {
+	command -v gnuplot >/dev/null || skip "no gnuplot"
+	ipp loo --engines 1 --rows 60 --trees 5 --held-out 3 --plot picture.svg
+	show
+	[ "$status" = 0 ]
+	[ "$stderr" = "" ]
+	grep -q 'correlation undefined' picture.svg
+}
+
+@test "a user's settings of gnuplot do not change the picture" {
+	command -v gnuplot >/dev/null || skip "no gnuplot"
+	echo "set label 'a word of mine' at graph 0.5,0.5" >.gnuplot
+	ipp loo --engines 1 --rows 60 --trees 5 --plot picture.svg
+	[ "$status" = 0 ]
+	grep -q 'Residuals' picture.svg
+	run -1 grep 'of mine' picture.svg
+}
+
+@test "--no-replace grows each tree on all rows, --fraction on some of them" {
+	csv train.csv
+	ipp forest fit --engines 1 --csv train.csv --target y --trees 1 --no-replace --out model
+	show
+	[ "$status" = 0 ]
+	[[ $output != *out-of-bag* ]] # no row was left out
+	ipp forest predict --engines 1 --model model --csv train.csv --target y --out found
+	awk -F, 'NR > 1 && $2 != $3 { exit 1 }' found # leaves are pure
+	ipp forest fit --engines 1 --csv train.csv --target y --trees 40 --no-replace --fraction 0.25 --json
+	[ "$status" = 0 ]
+	jq -e '.nodes == 40 * 29 and .oob_mse > 0' <<<"$output" # 15 of the 60 rows each: 15 leaves
+}
+
+@test "loo, oob and cv draw as they are told, the same for any number of engines" {
+	for verb in loo 'loo --estimator oob' cv; do
+		for options in '' --no-replace '--fraction 0.5' '--no-replace --fraction 0.5'; do
+			# shellcheck disable=SC2086
+			run -0 ipp-run $verb --rows 30 --trees 3 $options --engines 1 --out "one $options"
+			# shellcheck disable=SC2086
+			run -0 ipp-run $verb --rows 30 --trees 3 $options --engines 3 --out three
+			cmp "one $options" three
+		done
+		[ "$(md5sum one* | cut -d' ' -f1 | sort -u | wc -l)" = 4 ] # each option tells
+	done
+}
+
+@test "with --fraction oob still agrees with plain loo" {
+	for estimator in loo oob; do
+		ipp loo --engines 2 --rows 100 --held-out 0:100 --trees 200 --fraction 0.3 --no-replace \
+			--estimator $estimator --json
+		jq .mse <<<"$output" >$estimator
+		jq -r .estimator <<<"$output" | grep -qx $estimator
+	done
+	awk -v a="$(cat loo)" -v b="$(cat oob)" 'BEGIN { exit !(a > 0.93 * b && a < 1.07 * b) }'
 }
 
 @test "a picture of another kind, or in a folder that is not there, is refused before the work" {

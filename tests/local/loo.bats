@@ -32,6 +32,37 @@ predictions() { jq -c .predictions; }
 	[ "$(cut -d, -f3 found.csv | tail -n +2 | jq -sc .)" = "$(predictions <<<"$output")" ]
 }
 
+@test "--out to where stdout or stderr already goes loses neither" {
+	csv_lines=4 # a header and three rows
+	for out in /dev/stdout /dev/fd/1 both; do
+		ipp-run loo --engines 1 --trees 2 --held-out 0:3 --out $out >both 2>said
+		[ "$(grep -c , both)" = $((csv_lines + 1)) ] # and the report's first line
+		grep -q 'mean squared error' both
+		[ ! -s said ]
+	done
+	ipp-run loo --engines 1 --trees 2 --held-out 0:3 --out /dev/stderr >report 2>rows
+	[ "$(grep -c , rows)" = $csv_lines ]
+	grep -q 'mean squared error' report
+	ipp-run loo --engines 1 --trees 2 --held-out 0:3 --out /dev/fd/7 >report 7>rows
+	[ "$(grep -c , rows)" = $csv_lines ]
+	[ "$(ipp-run loo --engines 1 --trees 2 --held-out 0:3 --out /dev/stdout | grep -c ,)" = $((csv_lines + 1)) ]
+}
+
+@test "one engine, tree or feature is not several" {
+	printf 'a,y\n1,2\n2,3\n3,5\n' >small.csv
+	for words in loo 'cv --folds 3' 'forest fit'; do
+		# shellcheck disable=SC2086
+		ipp $words --csv small.csv --target y --trees 1 --engines 1
+		show
+		[ "$status" = 0 ]
+		grep -Eq '\b1 (feature|tree|engine)\b' <<<"$output"
+		! grep -Eq '\b1 [a-z]+s\b' <<<"$output"
+	done
+	run -0 ipp-run start -n 1
+	[ "$output" = "1 engine is ready; ipp-run stop ends it" ]
+	run -0 ipp-run stop
+}
+
 @test "predictions are the same to the last bit on 1, 2 and 5 engines, and of whole trees" {
 	run -0 ipp-run loo --trees 30 --json --engines 1
 	expected=$(predictions <<<"$output")

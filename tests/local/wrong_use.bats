@@ -15,6 +15,48 @@ load helper
 	refused "'--bogus'" start --bogus
 	refused "'x'" ids x
 	refused "'x'" stop x
+	refused "ipp-run forest fit: '--bogus'" forest fit --bogus
+	refused "ipp-run forest predict: '-x'" forest predict -x
+	refused "'--bogus=3'" cv --folds 3 --bogus=3
+}
+
+@test "short options that are none are named as they were typed" {
+	refused "'-engines'" loo -engines 1
+	refused "'-engines'" loo --json -engines 1
+	refused "'-json'" cv --trees 3 -json
+	refused "'-engines'" apply --targets 0 -engines 1 -- echo
+	refused "'-z'" map -k -z -- echo
+	refused "'-ofile'" loo --json -ofile
+}
+
+@test "an option that lacks its value, or has one too many, is named" {
+	refused "'--trees' needs a value" loo --json --trees
+	refused "'--json' takes no value" loo --json=3
+	refused "'--keep-going' takes no value" map --keep-going=1 -- echo
+}
+
+@test "options that would do nothing are refused" {
+	refused "ipp-run loo: --rows is the size of the tutorial's data" loo --x "$data/X.npy" --y "$data/Y.npy" --rows 10
+	refused "ipp-run cv: --rows" cv --csv some.csv --target y --rows 10
+	refused "--full-trees is for --estimator loo" loo --estimator oob --full-trees
+	for option in '--trees 3' '--seed 1' '--mtry 1' '--min-leaf 2' '--min-split 3' '--max-depth 4' \
+		'--fraction 0.5' --no-replace --importance --json '--rows 9'; do
+		# shellcheck disable=SC2086
+		refused "${option%% *} is an option of fit" forest predict --model m --csv some.csv $option
+	done
+	refused "leave one out" forest predict --model m --csv some.csv --x "$data/X.npy"
+	refused "leave one out" forest predict --model m --csv some.csv --y "$data/Y.npy"
+	refused "--target is a column of --csv" forest predict --model m --x "$data/X.npy" --target y
+	refused "by --csv or --x" forest predict --model m --y "$data/Y.npy"
+	refused "--model is for predict" forest fit --model m
+}
+
+@test "what a verb was told wrongly names the verb" {
+	refused "ipp-run loo: --trees x: give" loo --trees x
+	refused "ipp-run cv: --x and --y go together" cv --x "$data/X.npy"
+	refused "ipp-run loo: none.csv: cannot be read" loo --csv none.csv --target y
+	refused "ipp-run loo: --plot a.pdf: " loo --plot a.pdf
+	refused "ipp-run loo: --held-out: " loo --held-out 600
 }
 
 @test "numbers out of range are refused with the range" {
@@ -25,6 +67,9 @@ load helper
 	refused "--trees 0: give a whole number from 1" loo --trees 0
 	refused "--rows 1x: give a whole number" loo --rows 1x
 	refused "--mtry 51 is more than" loo --mtry 51
+	for fraction in 0 -1 1.01 nan x ''; do
+		refused "--fraction $fraction: give a number above 0 and not above 1" loo --fraction "$fraction"
+	done
 }
 
 @test "rows to hold out that are not there are refused" {

@@ -45,6 +45,7 @@ static void read_options(const struct ipp_call *call, struct forest_options *opt
 	options->min_split = (uint32_t)study_integer(call, "min_split", options->min_split);
 	options->max_depth = (uint32_t)study_integer(call, "max_depth", options->max_depth);
 	options->seed = (uint64_t)study_integer(call, "seed", (int64_t)options->seed);
+	options->replace = study_integer(call, "no_replace", 0) == 0;
 	options->fraction = real(call, "fraction", options->fraction);
 	options->full_trees = study_integer(call, "full_trees", 0) != 0;
 }

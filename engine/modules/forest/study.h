@@ -2,8 +2,8 @@
  * ready once, and the options.
  *
  * Variables: forest.X (n x p) and forest.Y (n), "<f8", C order.  Arguments, all integers: trees,
- * mtry (0: all), min_leaf, min_split, max_depth (0: none), seed, full_trees; and fraction, a real
- * (1.0). */
+ * mtry (0: all), min_leaf, min_split, max_depth (0: none), seed, full_trees, no_replace; and
+ * fraction, a real (1.0). */
 #ifndef IPP_MODULES_FOREST_STUDY_H
 #define IPP_MODULES_FOREST_STUDY_H
 
