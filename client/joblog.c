@@ -55,6 +55,16 @@ static int joblog_add(struct sink *sink, const struct ended *ended, struct ipp_e
 	return 0;
 }
 
+/* What has ended is on record whatever happens to us. */
+static int joblog_flush(struct sink *sink, struct ipp_error *err)
+{
+	struct joblog *joblog = (struct joblog *)sink;
+
+	if (fflush(joblog->file) == 0)
+		return 0;
+	return ipp_fail(err, errno, "ipp-run: %s cannot be written: %m", joblog->path);
+}
+
 static int joblog_close(struct sink *sink, struct ipp_error *err)
 {
 	struct joblog *joblog = (struct joblog *)sink;
@@ -71,15 +81,14 @@ int joblog_open(struct sink **out, const char *path, struct ipp_error *err)
 
 	if (!joblog)
 		return ipp_fail(err, ENOMEM, "ipp-run: out of memory");
-	*joblog = (struct joblog){.sink = {.add = joblog_add, .close = joblog_close},
-				  .path = path,
-				  .file = fopen(path, "we")};
+	*joblog = (struct joblog){
+		.sink = {.add = joblog_add, .flush = joblog_flush, .close = joblog_close},
+		.path = path,
+		.file = fopen(path, "we")};
 	if (!joblog->file) {
 		free(joblog);
 		return ipp_fail(err, errno, "ipp-run: --joblog %s cannot be written: %m", path);
 	}
-	/* Line by line: what has ended is on record whatever happens to us. */
-	setvbuf(joblog->file, NULL, _IOLBF, 1 << 16);
 	fputs("Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand\n",
 	      joblog->file);
 	*out = &joblog->sink;

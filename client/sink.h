@@ -27,6 +27,9 @@ struct sink {
 	/* 0 or -errno with the reason. */
 	int (*add)(struct sink *sink, const struct ended *ended, struct ipp_error *err);
 
+	/* A moment to write what was gathered; may be NULL.  Likewise. */
+	int (*flush)(struct sink *sink, struct ipp_error *err);
+
 	/* No more comes: finish, and free it.  Likewise. */
 	int (*close)(struct sink *sink, struct ipp_error *err);
 };

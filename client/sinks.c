@@ -62,16 +62,31 @@ void sinks_make_way(struct sinks *sinks)
 			sinks->at[i]->make_way(sinks->at[i]);
 }
 
+/* A sink that failed gets no more; whether it did not. */
+static bool judge(struct sinks *sinks, size_t i, int rc, const struct ipp_error *err)
+{
+	if (rc == 0)
+		return true;
+	complain(sinks, err, "; the map goes on without it");
+	close_one(sinks, i);
+	return false;
+}
+
 void sinks_add(struct sinks *sinks, const struct ended *ended)
 {
 	struct ipp_error err;
 
+	for (size_t i = 0; i < sinks->n;)
+		i += judge(sinks, i, sinks->at[i]->add(sinks->at[i], ended, &err), &err);
+}
+
+void sinks_flush(struct sinks *sinks)
+{
+	struct ipp_error err;
+
 	for (size_t i = 0; i < sinks->n;) {
-		if (sinks->at[i]->add(sinks->at[i], ended, &err) == 0) {
-			i++;
-			continue;
-		}
-		complain(sinks, &err, "; the map goes on without it");
-		close_one(sinks, i);
+		struct sink *sink = sinks->at[i];
+
+		i += judge(sinks, i, sink->flush ? sink->flush(sink, &err) : 0, &err);
 	}
 }

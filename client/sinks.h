@@ -26,5 +26,6 @@ void sinks_close(struct sinks *sinks);
 
 void sinks_make_way(struct sinks *sinks);
 void sinks_add(struct sinks *sinks, const struct ended *ended);
+void sinks_flush(struct sinks *sinks);
 
 #endif

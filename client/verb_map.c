@@ -112,6 +112,7 @@ static void flush(void *owner)
 
 	if (!map->mute)
 		map->mute = output_flush(stdout, "standard output", &map->mute_why) < 0;
+	sinks_flush(&map->sinks);
 }
 
 /* ---- the map ---- */

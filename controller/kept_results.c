@@ -1,15 +1,13 @@
 #include "controller/kept_results.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "proto/error.h"
 #include "proto/frame.h"
+#include "proto/spill.h"
 
 struct kept_frame {
 	uint8_t *head;
@@ -57,32 +55,12 @@ void kept_results_free(struct kept_results *kept)
 
 /* ---- in ---- */
 
-static const char *temporary_folder(void)
+static int cannot_keep(struct ipp_error *err)
 {
-	const char *folder = getenv("TMPDIR");
-
-	return folder && *folder ? folder : "/tmp";
-}
-
-/* A file without a name; not every file system makes one at once. */
-static int open_unlinked(struct ipp_error *err)
-{
-	const char *folder = temporary_folder();
-	int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	char *path;
-
-	if (fd < 0 && asprintf(&path, "%s/ipp-results.XXXXXX", folder) >= 0) {
-		fd = mkostemp(path, O_CLOEXEC);
-		if (fd >= 0)
-			unlink(path);
-		free(path);
-	}
-	if (fd < 0)
-		return ipp_fail(err, errno,
-				"the controller cannot keep results in %.200s: %m; set TMPDIR to a "
-				"folder with room for them",
-				folder);
-	return fd;
+	return ipp_fail(err, errno,
+			"the controller cannot keep results in %.200s: %m; set TMPDIR to a folder "
+			"with room for them",
+			spill_folder());
 }
 
 static int keep_in_memory(struct kept_results *kept, const struct frame *frame, size_t bytes)
@@ -111,23 +89,6 @@ static int keep_in_memory(struct kept_results *kept, const struct frame *frame, 
 	return 0;
 }
 
-/* All of `bytes` at `offset`; false with errno. */
-static bool write_all(int fd, const void *bytes, size_t n, off_t offset)
-{
-	while (n > 0) {
-		const ssize_t written = pwrite(fd, bytes, n, offset);
-
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written <= 0)
-			return false;
-		bytes = (const char *)bytes + written;
-		offset += written;
-		n -= (size_t)written;
-	}
-	return true;
-}
-
 static int keep_in_file(struct kept_results *kept, const struct frame *frame, struct ipp_error *err)
 {
 	const struct lengths lengths = {frame->head_bytes,
@@ -136,17 +97,14 @@ static int keep_in_file(struct kept_results *kept, const struct frame *frame, st
 	const off_t payload_at = head_at + (off_t)lengths.head;
 
 	if (kept->fd < 0)
-		kept->fd = open_unlinked(err);
+		kept->fd = spill_open();
 	if (kept->fd < 0)
-		return kept->fd;
-	if (!write_all(kept->fd, &lengths, sizeof(lengths), kept->file_bytes) ||
-	    !write_all(kept->fd, frame->head, lengths.head, head_at) ||
+		return cannot_keep(err);
+	if (!spill_write(kept->fd, &lengths, sizeof(lengths), kept->file_bytes) ||
+	    !spill_write(kept->fd, frame->head, lengths.head, head_at) ||
 	    (lengths.payload > 0 &&
-	     !write_all(kept->fd, frame->payload->data, lengths.payload, payload_at)))
-		return ipp_fail(err, errno,
-				"the controller cannot keep results in %.200s: %m; set TMPDIR to a "
-				"folder with room for them",
-				temporary_folder());
+	     !spill_write(kept->fd, frame->payload->data, lengths.payload, payload_at)))
+		return cannot_keep(err);
 	kept->file_bytes = payload_at + (off_t)lengths.payload;
 	return 0;
 }
@@ -177,22 +135,6 @@ bool kept_place_before(const struct kept_place *a, const struct kept_place *b)
 	return a->frame < b->frame || a->offset < b->offset;
 }
 
-static bool read_all(int fd, void *bytes, size_t n, off_t offset)
-{
-	while (n > 0) {
-		const ssize_t got = pread(fd, bytes, n, offset);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return false;
-		bytes = (char *)bytes + got;
-		offset += got;
-		n -= (size_t)got;
-	}
-	return true;
-}
-
 static int send_from_file(const struct kept_results *kept, off_t *offset, struct link *link,
 			  struct ipp_error *err)
 {
@@ -202,14 +144,14 @@ static int send_from_file(const struct kept_results *kept, off_t *offset, struct
 	off_t at = *offset;
 	bool whole;
 
-	whole = read_all(kept->fd, &lengths, sizeof(lengths), at);
+	whole = spill_read(kept->fd, &lengths, sizeof(lengths), at);
 	at += (off_t)sizeof(lengths);
 	head = whole ? malloc(lengths.head + 1) : NULL;
-	whole = head && read_all(kept->fd, head, lengths.head, at);
+	whole = head && spill_read(kept->fd, head, lengths.head, at);
 	at += (off_t)lengths.head;
 	if (whole && lengths.payload > 0) {
 		payload = blob_new(lengths.payload);
-		whole = payload && read_all(kept->fd, payload->data, lengths.payload, at) &&
+		whole = payload && spill_read(kept->fd, payload->data, lengths.payload, at) &&
 			blob_seal(payload, err) == 0;
 		at += (off_t)lengths.payload;
 	}

@@ -2,10 +2,15 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "client/libipp/value.h"
 #include "proto/error.h"
 #include "proto/frame.h"
+#include "proto/spill.h"
+
+/* Of payloads that wait for their turn. */
+#define MEMORY_MAX ((size_t)64 << 20)
 
 static uint64_t array_bytes(const Ipp__Result *result)
 {
@@ -27,17 +32,15 @@ static bool advance(uint64_t *offset, uint64_t bytes, uint64_t end)
 static bool locate(const Ipp__Result *result, const struct blob *payload, uint64_t *offset,
 		   struct place *place)
 {
-	static const uint8_t nothing[1];
-	const uint8_t *bytes = payload ? payload->data : nothing;
 	const uint64_t end = payload ? payload->bytes : 0;
 
-	place->bytes = bytes + *offset;
+	place->bytes = *offset;
 	if (!advance(offset, result->stdout_bytes, end) ||
 	    !advance(offset, result->stderr_bytes, end))
 		return false;
 	if (array_bytes(result) > 0 && !advance(offset, array_padding(*offset), end))
 		return false;
-	place->array = bytes + *offset;
+	place->array = *offset;
 	return advance(offset, array_bytes(result), end);
 }
 
@@ -85,10 +88,81 @@ int arrival_new(struct arrival **out, const struct frame *frame, struct ipp_erro
 	return 0;
 }
 
+/* ---- waiting ---- */
+
+static bool put_in_file(struct arrival *arrival, struct waiting_room *room)
+{
+	const size_t bytes = arrival->payload->bytes;
+
+	if (room->fd < 0)
+		room->fd = spill_open();
+	if (room->fd < 0 || !spill_write(room->fd, arrival->payload->data, bytes, room->file_bytes))
+		return false;
+	arrival->in_file = bytes;
+	arrival->file_at = room->file_bytes;
+	room->file_bytes += (off_t)bytes;
+	room->n_in_file++;
+	blob_unref(arrival->payload);
+	arrival->payload = NULL;
+	return true;
+}
+
+void arrival_wait(struct arrival *arrival, struct waiting_room *room)
+{
+	const size_t bytes = arrival->payload ? arrival->payload->bytes : 0;
+
+	if (bytes == 0 || arrival->room)
+		return;
+	arrival->room = room;
+	if (room->memory_bytes + bytes > MEMORY_MAX && put_in_file(arrival, room))
+		return;
+	arrival->in_memory = bytes;
+	room->memory_bytes += bytes;
+}
+
+/* It waits no more.  Once the file holds nothing that is waited for, it begins anew. */
+static void leave_room(struct arrival *arrival)
+{
+	struct waiting_room *room = arrival->room;
+
+	if (!room)
+		return;
+	room->memory_bytes -= arrival->in_memory;
+	if (arrival->in_file > 0 && --room->n_in_file == 0) {
+		room->file_bytes = 0;
+		if (ftruncate(room->fd, 0) < 0)
+			return; /* what is there is written over */
+	}
+}
+
+int arrival_recall(struct arrival *arrival, struct ipp_error *err)
+{
+	struct blob *payload;
+
+	if (arrival->payload || arrival->in_file == 0)
+		return 0;
+	payload = blob_new(arrival->in_file);
+	if (!payload)
+		return ipp_fail(err, ENOMEM, "out of memory for results of %zu bytes",
+				arrival->in_file);
+	if (!spill_read(arrival->room->fd, payload->data, arrival->in_file, arrival->file_at)) {
+		const int why = errno;
+
+		blob_unref(payload);
+		return ipp_fail(err, why, "results that waited in %.200s cannot be read back: %m",
+				spill_folder());
+	}
+	arrival->payload = payload;
+	return 0;
+}
+
+/* ---- the rest ---- */
+
 void arrival_unref(struct arrival *arrival)
 {
 	if (!arrival || --arrival->users > 0)
 		return;
+	leave_room(arrival);
 	ipp__results__free_unpacked(arrival->results, NULL);
 	blob_unref(arrival->payload);
 	free(arrival);
@@ -96,6 +170,8 @@ void arrival_unref(struct arrival *arrival)
 
 void arrival_read(const struct arrival *arrival, size_t i, struct ipp_result *out)
 {
+	static const uint8_t nothing[1];
+	const uint8_t *bytes = arrival->payload ? arrival->payload->data : nothing;
 	const Ipp__Result *head = arrival->results->results[i];
 	const struct place *place = &arrival->places[i];
 
@@ -108,9 +184,9 @@ void arrival_read(const struct arrival *arrival, size_t i, struct ipp_result *ou
 				   .started_us = head->started_us,
 				   .elapsed_us = head->elapsed_us,
 				   .tries = head->tries,
-				   .out = (const char *)place->bytes,
+				   .out = (const char *)bytes + place->bytes,
 				   .out_bytes = head->stdout_bytes,
-				   .err = (const char *)place->bytes + head->stdout_bytes,
+				   .err = (const char *)bytes + place->bytes + head->stdout_bytes,
 				   .err_bytes = head->stderr_bytes};
-	value_read(head->value, place->array, &out->value);
+	value_read(head->value, bytes + place->array, &out->value);
 }

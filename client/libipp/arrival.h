@@ -9,15 +9,27 @@
 
 /* What the frame does not say of a result itself. */
 struct place {
-	const uint8_t *bytes; /* in the payload: stdout, then stderr */
-	const uint8_t *array;
+	uint64_t bytes; /* where in the payload: stdout, then stderr */
+	uint64_t array;
 	int64_t submitted_us;
 	uint32_t item_bytes;
 };
 
+/* Payloads of arrivals that wait for their turn: in memory as far as there is room for them, then
+ * in a file. */
+struct waiting_room {
+	size_t memory_bytes;
+	int fd; /* -1: nothing was ever put there */
+	off_t file_bytes;
+	size_t n_in_file;
+};
+
 struct arrival {
 	Ipp__Results *results;
-	struct blob *payload;
+	struct blob *payload;	   /* NULL: there is none, or it is in the file */
+	struct waiting_room *room; /* where it waits; NULL: it does not */
+	size_t in_memory, in_file; /* bytes; at most one is not 0 */
+	off_t file_at;
 	struct arrival *next; /* in a queue of its owner's */
 	size_t users;
 	struct place places[]; /* of each result */
@@ -28,7 +40,14 @@ struct arrival {
 int arrival_new(struct arrival **out, const struct frame *frame, struct ipp_error *err);
 void arrival_unref(struct arrival *arrival); /* NULL is fine */
 
-/* The i-th of them (borrows from the arrival); all but its host. */
+/* Some of it has to wait.  Where the file cannot be written, it waits in memory. */
+void arrival_wait(struct arrival *arrival, struct waiting_room *room);
+
+/* It is in memory again.  -EIO, -ENOMEM. */
+int arrival_recall(struct arrival *arrival, struct ipp_error *err);
+
+/* The i-th of them (borrows from the arrival, which is in memory); all but its
+ * host. */
 void arrival_read(const struct arrival *arrival, size_t i, struct ipp_result *out);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "client/libipp/arrival.h"
 #include "client/libipp/call.h"
@@ -55,6 +56,7 @@ struct ipp_request {
 	struct arrival *queue, **queue_end; /* unordered: with results to take */
 	size_t queue_taken;		    /* of the first of them */
 	struct arrival *held;		    /* of the result that was given last */
+	struct waiting_room waiting;	    /* of a map's in input order */
 	struct ipp_result result;
 
 	bool over; /* nothing more comes */
@@ -333,6 +335,10 @@ static bool take(struct ipp_request *request)
 
 	if (!peek(request, &arrival, &which))
 		return false;
+	if (arrival_recall(arrival, &request->why) < 0) {
+		fail(request, -request->why.code);
+		return false;
+	}
 	arrival_read(arrival, which, &request->result);
 	if (!engines_host(request->client, request->result.engine, &request->result.host))
 		return false;
@@ -417,6 +423,10 @@ static void store(struct ipp_request *request, struct arrival *arrival)
 		advance_first(request);
 	}
 	report(request);
+	/* One user is who called us, and the others are slots. */
+	if (request->next_item && !request->unordered && !request->over && arrival->users > 1 &&
+	    request->held != arrival)
+		arrival_wait(arrival, &request->waiting);
 	end_if_complete(request);
 	pump(request);
 }
@@ -546,7 +556,8 @@ int ipp_submit(struct ipp_client *client, const struct ipp_run *run, struct ipp_
 					.unordered = run->unordered,
 					.detached = run->detached,
 					.window = window_of(run),
-					.queue_end = &request->queue};
+					.queue_end = &request->queue,
+					.waiting = {.fd = -1}};
 	rc = begin(request, run, err);
 	if (rc < 0) {
 		outgoing_free(request->outgoing);
@@ -670,6 +681,8 @@ void ipp_request_free(struct ipp_request *request)
 	for (size_t i = 0; !request->unordered && i < request->n_slots; i++)
 		arrival_unref(request->slots[i].arrival);
 	arrival_unref(request->held);
+	if (request->waiting.fd >= 0)
+		close(request->waiting.fd);
 	free(request->slots);
 	free(request);
 }

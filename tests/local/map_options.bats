@@ -319,3 +319,32 @@ x' b c
 	refused "'7' is no request" map --after 7 -- echo
 	refused "there is no engine 5" map --engines 2 --targets 5 -- echo ::: 1
 }
+
+# ---- memory ----
+
+@test "results that wait for their turn do so in a file beyond 64 MB" {
+	mkfifo gate
+	# Item 0 waits until the others, 150 MB of them, have been written.
+	# shellcheck disable=SC2016
+	ipp-run map --engines 2 -- sh -c 'if [ $1 = 0 ]; then cat gate; else head -c 10000000 /dev/zero | tr "\0" x; fi; echo $1' sh ::: 0:16 >got &
+	wait_until 30 waits_in_a_file $!
+	peak=$(awk '/VmHWM/ { print $2 }' "/proc/$!/status")
+	wait_until 30 sh -c 'echo >gate'
+	wait $!
+	[ "$(tr -d x <got)" = "$(echo; seq 0 15)" ]
+	[ "$(wc -c <got)" -gt 150000000 ]
+	echo "peak $peak kB"
+	((peak < 130000))
+}
+
+# 70 MB of results lie in the client's file, and are counted by its offset.
+waits_in_a_file()
+{
+	local fd
+	for fd in /proc/"$1"/fd/*; do
+		if [[ $(readlink "$fd") == *"(deleted)" && $(stat -Lc %s "$fd") -gt 70000000 ]]; then
+			return 0
+		fi
+	done
+	return 1
+}
