@@ -65,8 +65,10 @@ static int result(int argc, char **argv)
 	int c, rc;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c == '?')
-			return verb_misuse(&verb_result, "'%s' is not an option", argv[optind - 1]);
+		if (c == '?') {
+			verb_unknown_option("result", argc, argv, options, &err);
+			return verb_fail(&err);
+		}
 		fetch.now |= c == 'w';
 		fetch.unordered |= c == 'u';
 		fetch.forget |= c == 'f';
