@@ -44,10 +44,10 @@ void ipp_disconnect(struct ipp_client *client);
  * ipp_run() cancels its tasks then.  Async-signal-safe. */
 void ipp_interrupt(struct ipp_client *client);
 
-/* For programs with a loop of their own: the descriptor to poll() and for which events; then call
+/* For programs with a loop of their own: the descriptor to poll(), and what for; then call
  * ipp_dispatch(), which does what can be done without waiting.  Ask again after each call of this
- * library: the events change.  -1 once the controller is lost. */
-int ipp_fd(const struct ipp_client *client, short *events);
+ * library: *what changes.  -1 once the controller is lost. */
+int ipp_fd(const struct ipp_client *client, short *what);
 void ipp_dispatch(struct ipp_client *client);
 
 /* ---- engines ---- */

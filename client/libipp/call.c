@@ -96,11 +96,9 @@ static const char *runtime_of(const struct ipp_run *run)
 }
 
 /* Arguments and the module have been filled in. */
-static void send(struct ipp_client *client, Ipp__Call *call, const struct ipp_run *run,
-		 struct blob *payload)
+static void send(struct ipp_client *client, Ipp__Call *call, Ipp__Targets *targets,
+		 const struct ipp_run *run, struct blob *payload)
 {
-	Ipp__Targets targets = IPP__TARGETS__INIT;
-
 	call->runtime = (char *)runtime_of(run);
 	call->argv = (char **)run->argv;
 	while (run->argv && run->argv[call->n_argv])
@@ -123,9 +121,9 @@ static void send(struct ipp_client *client, Ipp__Call *call, const struct ipp_ru
 	call->values = (uint32_t)run->n_values;
 	call->first_failure_ends = run->first_failure_ends;
 	if (run->n_targets > 0) {
-		targets.ranks = (uint32_t *)run->targets;
-		targets.n_ranks = run->n_targets;
-		call->targets = &targets;
+		targets->ranks = (uint32_t *)run->targets;
+		targets->n_ranks = run->n_targets;
+		call->targets = targets;
 	}
 	link_send(client->link, FRAME_CALL, &call->base, payload);
 }
@@ -135,6 +133,7 @@ static int send_all(struct ipp_client *client, uint64_t request, const struct ip
 {
 	const struct module_file *module = NULL;
 	Ipp__Call call = IPP__CALL__INIT;
+	Ipp__Targets targets = IPP__TARGETS__INIT;
 	struct heads heads = {0};
 	struct blob *payload = NULL;
 	int rc = describe_arguments(&heads, run, err);
@@ -152,7 +151,7 @@ static int send_all(struct ipp_client *client, uint64_t request, const struct ip
 		else if (run->function || run->line)
 			call.function = (char *)(run->function ? run->function : run->line);
 		call.module_bytes = module ? module->bytes->bytes : 0;
-		send(client, &call, run, payload);
+		send(client, &call, &targets, run, payload);
 	}
 	blob_unref(payload);
 	heads_fini(&heads);
