@@ -513,8 +513,10 @@ static bool doom(struct engine *engine, uint64_t request)
 {
 	struct doomed *doomed = malloc(sizeof(*doomed));
 
-	if (!doomed)
+	if (!doomed || !worker_skip(engine->worker, request)) {
+		free(doomed);
 		return false;
+	}
 	*doomed = (struct doomed){.next = engine->doomed, .request = request};
 	engine->doomed = doomed;
 	return true;

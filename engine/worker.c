@@ -42,6 +42,7 @@ struct worker {
 	struct event_base *base;
 	struct link *link;
 	struct progress *progress;
+	bool halted; /* what is next was cancelled: begin nothing any more */
 	struct variables *variables;
 	struct opened *calls;
 	struct outcome outcome;
@@ -332,6 +333,12 @@ static void take_tasks(struct worker *worker, const struct frame *frame)
 			task.item = item_of(tasks, i, bytes, &text);
 		if (!tasks->range)
 			bytes += tasks->item_bytes[i];
+		/* The engine ends this worker once it has the results of what came before. */
+		worker->halted = progress_is_cancelled(worker->progress, tasks->request);
+		if (worker->halted) {
+			free(text);
+			break;
+		}
 		run_task(worker, opened, &task);
 		free(text);
 	}
@@ -353,7 +360,7 @@ static void on_frame(void *owner, struct link *link, const struct frame *frame)
 {
 	(void)link;
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
-		if (rules[i].type == frame->type)
+		if (rules[i].type == frame->type && !((struct worker *)owner)->halted)
 			rules[i].take(owner, frame);
 }
 

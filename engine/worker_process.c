@@ -212,6 +212,11 @@ struct link *worker_link(const struct worker_process *worker)
 	return worker->link;
 }
 
+bool worker_skip(struct worker_process *worker, uint64_t request)
+{
+	return progress_cancel(worker->progress, request);
+}
+
 pid_t worker_pid(const struct worker_process *worker)
 {
 	return worker->pid;

@@ -31,6 +31,9 @@ void worker_free(struct worker_process *worker); /* kills it and what it left; N
 void worker_kill(struct worker_process *worker); /* on_death follows */
 struct link *worker_link(const struct worker_process *worker);
 
+/* It shall begin no more task of that request; false when that cannot be said. */
+bool worker_skip(struct worker_process *worker, uint64_t request);
+
 pid_t worker_pid(const struct worker_process *worker); /* 0 once it is dead */
 
 /* What it is doing, a hint while it lives; what it was doing when it died. */

@@ -194,6 +194,7 @@ is() { [ "$(state "$1")" = "$2" ]; }
 	[ "$(wc -l <starts)" = 1 ]
 	ipp result "$id"
 	[ "$output" = "behind it" ]
+	[ ! -e cancelled ]
 	ipp-run stop
 }
 
