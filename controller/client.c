@@ -13,6 +13,7 @@
 #include "controller/request.h"
 #include "controller/scheduler.h"
 #include "controller/setup.h"
+#include "controller/stranded.h"
 #include "controller/survey.h"
 #include "proto/error.h"
 #include "proto/frame.h"
@@ -262,6 +263,8 @@ void client_request_ready(struct request *request)
 	cluster_wake(request->cluster);
 	if (request->kind == REQUEST_APPLY)
 		pin_tasks(request);
+	else
+		stranded_watch(request->cluster);
 }
 
 /* Engines that a map is kept to must be there when it comes. */

@@ -13,6 +13,7 @@
 #include "controller/request.h"
 #include "controller/scheduler.h"
 #include "controller/setup.h"
+#include "controller/stranded.h"
 #include "proto/frame.h"
 
 #define DESERTED_S 10	/* without any engine; a guard starts its own again within 3 s */
@@ -282,8 +283,9 @@ int cluster_init(struct cluster *cluster, struct event_base *base, const struct 
 	cluster->schedule = event_new(base, -1, 0, schedule_cb, cluster);
 	cluster->deadline = event_new(base, -1, 0, deadline_cb, cluster);
 	cluster->deserted = event_new(base, -1, 0, deserted_cb, cluster);
+	cluster->stranded = stranded_new(cluster);
 	cluster->last_words = event_new(base, -1, EV_PERSIST, last_words_cb, cluster);
-	if (!cluster->schedule || !cluster->deadline || !cluster->deserted ||
+	if (!cluster->schedule || !cluster->deadline || !cluster->deserted || !cluster->stranded ||
 	    !cluster->last_words ||
 	    (setup->n_engines > 0 && setup->timeout_ms > 0 &&
 	     event_add(cluster->deadline, &timeout) < 0)) {
@@ -312,6 +314,8 @@ void cluster_fini(struct cluster *cluster)
 		event_free(cluster->deadline);
 	if (cluster->deserted)
 		event_free(cluster->deserted);
+	if (cluster->stranded)
+		event_free(cluster->stranded);
 	if (cluster->last_words)
 		event_free(cluster->last_words);
 }

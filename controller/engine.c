@@ -10,6 +10,7 @@
 #include "controller/request.h"
 #include "controller/retry.h"
 #include "controller/setup.h"
+#include "controller/stranded.h"
 #include "controller/survey.h"
 #include "proto/error.h"
 #include "proto/frame.h"
@@ -166,6 +167,7 @@ void engine_lose(struct engine *engine, const char *why)
 	give_back(engine, &engine->pinned, text);
 	fail_pushes(engine, text);
 	survey_answer(engine, NULL);
+	stranded_watch(cluster);
 	cluster_count(cluster);
 	cluster_wake(cluster);
 }

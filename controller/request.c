@@ -134,6 +134,12 @@ bool request_finished(const struct request *request)
 	return request->n_done == request->total;
 }
 
+bool request_may_use(const struct request *request, uint32_t rank)
+{
+	return (request->n_chosen == 0 || ranks_have(&request->chosen, rank)) &&
+	       (!request->follows || ranks_have(&request->among, rank));
+}
+
 void request_learn(struct request *request, uint64_t elapsed_us, double expected_us)
 {
 	const double us = elapsed_us > 0 ? (double)elapsed_us : 0.5;

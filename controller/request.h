@@ -100,6 +100,9 @@ void request_fail_target(struct request *request, uint32_t rank, const char *tex
 /* All results were given to the client, or all targets answered. */
 bool request_finished(const struct request *request);
 
+/* A map may run on engine `rank`. */
+bool request_may_use(const struct request *request, uint32_t rank);
+
 /* Learn from a task that took `elapsed_us` and was thought to take `expected_us`. */
 void request_learn(struct request *request, uint64_t elapsed_us, double expected_us);
 

@@ -60,9 +60,7 @@ void scheduler_joins(struct request *request)
 static bool can_run(const struct request *request, const struct engine *engine)
 {
 	return request->kind == REQUEST_MAP && request->pending.n_tasks > 0 &&
-	       request->n_awaited == 0 &&
-	       (request->n_chosen == 0 || ranks_have(&request->chosen, engine->rank)) &&
-	       (!request->follows || ranks_have(&request->among, engine->rank)) &&
+	       request->n_awaited == 0 && request_may_use(request, engine->rank) &&
 	       (request->kept || link_backlog(request->client->link) < CLIENT_BACKLOG_MAX);
 }
 

@@ -1,4 +1,6 @@
 /* What a map's options make of the scheduler: retries, chosen engines, chunks, high-water marks. */
+#include <event2/event.h>
+
 #include "tests/unit/controller_peers.h"
 
 static void send_map(struct peer *client, Ipp__Call *call, uint64_t n)
@@ -154,6 +156,36 @@ static void a_map_runs_on_the_chosen_engines_alone(void **state)
 	assert_each_once(client, 3);
 }
 
+/* The timer's time comes at once. */
+static void a_map_whose_engines_do_not_come_back_is_ended(void **state)
+{
+	uint64_t request;
+	struct peer *client = client_joins(&request), *engine = engine_joins(0);
+	uint32_t chosen = 0;
+	Ipp__Call call = IPP__CALL__INIT;
+	Ipp__Ended *ended;
+
+	(void)state;
+	engine_joins(1);
+	call.request = request;
+	call.among = &chosen;
+	call.n_among = 1;
+	send_map(client, &call, 3);
+	assert_given(engine, 1, 0);
+	assert_false(event_pending(cluster.stranded, EV_TIMEOUT, NULL));
+	leaves(engine);
+	assert_true(event_pending(cluster.stranded, EV_TIMEOUT, NULL));
+	engine = engine_joins(0); /* its guard lives */
+	event_active(cluster.stranded, EV_TIMEOUT, 1);
+	assert_given(engine, 1, 0);
+	leaves(engine);
+	event_active(cluster.stranded, EV_TIMEOUT, 1);
+	turn_until(base, count(client, FRAME_ENDED) == 1);
+	ended = peer_message(client, latest(client, FRAME_ENDED), &ipp__ended__descriptor);
+	assert_string_equal(ended->why, "none of the engines that it may run on is left");
+	ipp__ended__free_unpacked(ended, NULL);
+}
+
 static void a_chosen_engine_that_is_not_there_is_named(void **state)
 {
 	uint64_t request;
@@ -223,6 +255,7 @@ int main(void)
 		TEST(tries_are_remembered_when_an_engine_is_lost),
 		TEST(a_map_with_retries_stops_at_a_failure_for_good_alone),
 		TEST(a_map_runs_on_the_chosen_engines_alone),
+		TEST(a_map_whose_engines_do_not_come_back_is_ended),
 		TEST(a_chosen_engine_that_is_not_there_is_named),
 		TEST(chunks_are_handed_out_whole),
 		TEST(an_engine_is_filled_up_to_the_high_water_mark),

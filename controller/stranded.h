@@ -1,0 +1,18 @@
+/* controller/stranded.h - maps that may run only on engines that are gone.
+ *
+ * An engine that was lost comes back within seconds, if its guard lives.  After that nobody waits
+ * for it.  Thread: loop thread only. */
+#ifndef IPP_CONTROLLER_STRANDED_H
+#define IPP_CONTROLLER_STRANDED_H
+
+struct cluster;
+struct event;
+
+/* The timer for cluster->stranded (gives); NULL when out of memory. */
+struct event *stranded_new(struct cluster *cluster);
+
+/* An engine was lost, or a request has begun: look whether one is stranded, and in a while whether
+ * it still is, which ends it. */
+void stranded_watch(struct cluster *cluster);
+
+#endif
