@@ -171,17 +171,30 @@ void verb_interruptible(struct ipp_client *client)
 	sigaction(SIGINT, &action, NULL);
 }
 
+static int connect_with(struct ipp_client **out, const struct ipp_connect *options,
+			struct ipp_error *err)
+{
+	const int rc = ipp_connect(out, options, err);
+
+	if (rc == 0)
+		verb_interruptible(*out);
+	return rc;
+}
+
 int verb_connect(struct ipp_client **out, unsigned engines, struct ipp_error *err)
 {
 	const struct ipp_connect options = {.local_engines = engines ? engines : IPP_ENGINE_PER_CPU,
 					    .own_engines = engines > 0,
 					    .notice = print_notice};
-	int rc;
 
-	rc = ipp_connect(out, &options, err);
-	if (rc == 0)
-		verb_interruptible(*out);
-	return rc;
+	return connect_with(out, &options, err);
+}
+
+int verb_connect_existing(struct ipp_client **out, struct ipp_error *err)
+{
+	const struct ipp_connect options = {.notice = print_notice};
+
+	return connect_with(out, &options, err);
 }
 
 int verb_targets(struct ipp_client *client, const char *text, uint32_t **out, size_t *n,
@@ -226,7 +239,8 @@ static void print_array(FILE *out, const struct ipp_value *value)
 	fprintf(out, "array %s (", value->dtype);
 	for (size_t i = 0; i < value->n_dims; i++)
 		fprintf(out, "%s%llu", i ? ", " : "", (unsigned long long)value->shape[i]);
-	fprintf(out, "), %zu bytes\n", value->bytes);
+	fprintf(out, "%s), %zu bytes%s\n", value->n_dims == 1 ? "," : "", value->bytes,
+		value->fortran_order ? ", Fortran order" : "");
 }
 
 void verb_print_value(FILE *out, const struct ipp_value *value)

@@ -25,8 +25,9 @@ struct verb {
 };
 
 extern const struct verb verb_apply, verb_bench, verb_cancel, verb_cv, verb_execute, verb_forest,
-	verb_history, verb_ids, verb_loo, verb_map, verb_queue, verb_result, verb_run, verb_start,
-	verb_status, verb_stop, verb_top, verb_wait;
+	verb_gather, verb_history, verb_ids, verb_loo, verb_ls, verb_map, verb_pull, verb_push,
+	verb_queue, verb_result, verb_rm, verb_run, verb_scatter, verb_start, verb_status,
+	verb_stop, verb_top, verb_wait;
 
 double verb_seconds(void); /* CLOCK_MONOTONIC */
 
@@ -63,6 +64,9 @@ const char *verb_request_name(uint64_t id, char name[VERB_ID_BYTES]);
  */
 int verb_connect(struct ipp_client **out, unsigned engines, struct ipp_error *err);
 void verb_interruptible(struct ipp_client *client); /* that last part alone */
+
+/* The same for a cluster that is there. */
+int verb_connect_existing(struct ipp_client **out, struct ipp_error *err);
 
 /* Ranks that --targets names (gives; free()), NULL text meaning all.  -ENOENT when one is missing.
  */

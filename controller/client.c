@@ -7,6 +7,7 @@
 
 #include "controller/dependency.h"
 #include "controller/engine.h"
+#include "controller/errand.h"
 #include "controller/fetch.h"
 #include "controller/kept_results.h"
 #include "controller/listing.h"
@@ -17,6 +18,7 @@
 #include "controller/survey.h"
 #include "proto/error.h"
 #include "proto/frame.h"
+#include "proto/variable.h"
 
 /* ---- answers ---- */
 
@@ -59,6 +61,10 @@ void client_report_lost(struct request *request, uint64_t index, uint32_t rank, 
 	Ipp__Results results = IPP__RESULTS__INIT;
 	Ipp__Result *one = &result;
 
+	if (request->kind == REQUEST_LIST || request->kind == REQUEST_REMOVE) {
+		errand_lost(request, index, rank, why);
+		return;
+	}
 	result.index = index;
 	result.engine = rank;
 	result.outcome = IPP__OUTCOME__LOST;
@@ -112,7 +118,7 @@ static void settle(struct request *request, bool cancel)
 
 void client_request_over(struct request *request, bool cancel)
 {
-	if (request->kind == REQUEST_PUSH && !cancel)
+	if ((request->kind == REQUEST_PUSH || request->kind == REQUEST_REMOVE) && !cancel)
 		send_done(request);
 	request->state = request->n_failed > 0 ? REQUEST_FAILED
 			 : cancel	       ? REQUEST_CANCELLED
@@ -187,8 +193,7 @@ out:
 	return rc;
 }
 
-/* A new request must be the client's own, by its number, and later than its others. */
-static int check_id(struct client *client, uint64_t id, struct ipp_error *err)
+int client_check_id(struct client *client, uint64_t id, struct ipp_error *err)
 {
 	if (id >> 32 == client->number && id > client->last_request) {
 		client->last_request = id;
@@ -205,11 +210,11 @@ static int take_push(struct client *client, const struct frame *frame, struct ip
 	struct request *request;
 	int rc;
 
-	if (!push || !push->targets || !push->value || !push->value->name[0]) {
+	if (!push || !push->targets || variable_check(push->value, frame->payload, NULL) < 0) {
 		rc = ipp_fail(err, EPROTO, "a PUSH frame is malformed");
 		goto out;
 	}
-	rc = check_id(client, push->request, err);
+	rc = client_check_id(client, push->request, err);
 	if (rc < 0)
 		goto out;
 	request = request_new(client, push->request, REQUEST_PUSH, push->targets,
@@ -219,10 +224,11 @@ static int take_push(struct client *client, const struct frame *frame, struct ip
 		goto out;
 	}
 	request_started(request);
+	cluster->n_pushes++;
 	for (uint32_t i = 0; i < request->n_targets; i++) {
 		struct engine *engine = engine_find(cluster, request->targets[i]);
 
-		if (engine && engine_push(engine, push, frame) == 0)
+		if (engine && engine_push(engine, push, cluster->n_pushes, frame->payload) == 0)
 			continue;
 		request_fail_target(request, request->targets[i],
 				    engine ? "the controller is out of memory"
@@ -261,7 +267,7 @@ static void pin_tasks(struct request *request)
 void client_request_ready(struct request *request)
 {
 	cluster_wake(request->cluster);
-	if (request->kind == REQUEST_APPLY)
+	if (request->kind != REQUEST_MAP)
 		pin_tasks(request);
 	else
 		stranded_watch(request->cluster);
@@ -311,7 +317,7 @@ static int take_call(struct client *client, const struct frame *frame, struct ip
 		rc = ipp_fail(err, EPROTO, "a CALL frame is malformed");
 		goto out;
 	}
-	rc = check_id(client, call->request, err);
+	rc = client_check_id(client, call->request, err);
 	if (rc < 0)
 		goto out;
 	request = request_new(client, call->request, call->targets ? REQUEST_APPLY : REQUEST_MAP,
@@ -464,6 +470,7 @@ static const struct {
 } rules[] = {
 	{FRAME_ROSTER, take_roster}, {FRAME_PUSH, take_push},	{FRAME_CALL, take_call},
 	{FRAME_TASKS, take_tasks},   {FRAME_END, take_end},	{FRAME_CANCEL, take_cancel},
+	{FRAME_PULL, errand_pull},   {FRAME_LIST, errand_list}, {FRAME_REMOVE, errand_remove},
 	{FRAME_STOP, take_stop},     {FRAME_FETCH, take_fetch}, {FRAME_REQUESTS, take_requests},
 	{FRAME_STATUS, take_status},
 };

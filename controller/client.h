@@ -10,6 +10,8 @@
 /* Results that a client does not take wait here up to this, then it is handed no more work. */
 #define CLIENT_BACKLOG_MAX (64u << 20)
 
+struct ipp_error;
+
 struct client {
 	struct client *next;
 	struct cluster *cluster;
@@ -21,6 +23,10 @@ struct client {
 /* A client said HELLO (takes `link`). */
 void client_admit(struct cluster *cluster, struct link *link);
 void client_free(struct client *client);
+
+/* A new request must be the client's own, by its number, and later than its others.  0 or -EPROTO.
+ */
+int client_check_id(struct client *client, uint64_t id, struct ipp_error *err);
 
 /* Results of a request, as they came from the engine: to its client, or kept.  The request may have
  * ended when it returns false. */

@@ -7,25 +7,18 @@
 #include <time.h>
 
 #include "controller/client.h"
+#include "controller/errand.h"
 #include "controller/request.h"
 #include "controller/retry.h"
 #include "controller/setup.h"
 #include "controller/stranded.h"
 #include "controller/survey.h"
+#include "controller/variables.h"
 #include "proto/error.h"
 #include "proto/frame.h"
 
 /* Engines that may be lost with a task as the running one, before it is given up. */
 #define LOSSES_MAX 3
-
-struct variable {
-	struct variable *next;
-	char *name;
-	uint64_t request;
-	uint8_t *push; /* packed Push of that request, as it was sent */
-	size_t push_bytes;
-	struct blob *bytes;
-};
 
 /* ---- small things ---- */
 
@@ -57,14 +50,6 @@ static bool ids_have(const struct ids *ids, uint64_t id)
 		if (ids->at[i] == id)
 			return true;
 	return false;
-}
-
-static void variable_free(struct variable *variable)
-{
-	free(variable->name);
-	free(variable->push);
-	blob_unref(variable->bytes);
-	free(variable);
 }
 
 struct engine *engine_find(const struct cluster *cluster, uint32_t rank)
@@ -135,7 +120,7 @@ static void fail_pushes(struct engine *engine, const char *why)
 						       engine->unanswered.at[0]);
 
 		ids_remove(&engine->unanswered, engine->unanswered.at[0]);
-		if (!request)
+		if (!request || request->kind == REQUEST_REMOVE) /* that was given back */
 			continue;
 		request_fail_target(request, engine->rank, why);
 		request->n_done++;
@@ -181,6 +166,12 @@ static bool count_result(struct engine *engine, struct request *request, Ipp__Re
 	const bool changed = retry_consider(request, engine->in_flight.first, result);
 	const bool failed = result->outcome != IPP__OUTCOME__OK;
 
+	if (errand_is(request)) {
+		slices_finish_first(&engine->in_flight);
+		request->n_done++;
+		request->n_failed += failed;
+		return false;
+	}
 	request_learn(request, result->elapsed_us, expected_us);
 	engine->in_flight_us -= expected_us;
 	slices_finish_first(&engine->in_flight);
@@ -241,6 +232,7 @@ static int take_results(struct engine *engine, const struct frame *frame, struct
 static int take_done(struct engine *engine, const struct frame *frame, struct ipp_error *err)
 {
 	Ipp__Done *done = ipp__done__unpack(NULL, frame->head_bytes, frame->head);
+	const struct slice *first = engine->in_flight.first;
 	struct request *request;
 
 	if (done && ids_remove(&engine->restored, done->request)) {
@@ -252,14 +244,35 @@ static int take_done(struct engine *engine, const struct frame *frame, struct ip
 		return ipp_fail(err, EPROTO, "a DONE frame that nobody asked for");
 	}
 	request = request_find(engine->cluster->requests, done->request);
+	if (request && request->kind == REQUEST_REMOVE) {
+		if (!first || first->request != request->id) {
+			ipp__done__free_unpacked(done, NULL);
+			return ipp_fail(err, EPROTO, "a DONE frame that is not its turn");
+		}
+		slices_finish_first(&engine->in_flight);
+	}
 	if (request) {
-		for (size_t i = 0; i < done->n_failures; i++)
-			request_fail_target(request, engine->rank, done->failures[i]->text);
-		request->n_done++;
-		if (request_finished(request))
-			client_request_over(request, false);
+		for (size_t i = 0; i < done->n_failures; i++) {
+			Ipp__Failure *failure = request_fail_target(request, engine->rank,
+								    done->failures[i]->text);
+
+			if (failure)
+				failure->absent = done->failures[i]->absent;
+		}
+		errand_answered(request);
 	}
 	ipp__done__free_unpacked(done, NULL);
+	return 0;
+}
+
+static int take_share(struct engine *engine, const struct frame *frame, struct ipp_error *err)
+{
+	Ipp__Share *question = ipp__share__unpack(NULL, frame->head_bytes, frame->head);
+
+	if (!question)
+		return ipp_fail(err, EPROTO, "a SHARE frame is malformed");
+	variables_send(engine, question->serial);
+	ipp__share__free_unpacked(question, NULL);
 	return 0;
 }
 
@@ -289,10 +302,8 @@ static const struct {
 	uint16_t type;
 	int (*take)(struct engine *engine, const struct frame *frame, struct ipp_error *err);
 } rules[] = {
-	{FRAME_RESULTS, take_results},
-	{FRAME_DONE, take_done},
-	{FRAME_NOTICE, take_notice},
-	{FRAME_HEALTH, take_health},
+	{FRAME_RESULTS, take_results}, {FRAME_DONE, take_done},	    {FRAME_NOTICE, take_notice},
+	{FRAME_HEALTH, take_health},   {FRAME_NAMES, errand_names}, {FRAME_SHARE, take_share},
 };
 
 static void on_frame(void *owner, struct link *link, const struct frame *frame)
@@ -384,11 +395,9 @@ static uint32_t first_free_rank(const struct cluster *cluster)
 	return rank;
 }
 
-static void restore_variables(struct engine *engine)
+static void note_restored(struct engine *engine, uint64_t request)
 {
-	for (const struct variable *v = engine->variables; v; v = v->next)
-		if (ids_add(&engine->restored, v->request) == 0)
-			link_forward(engine->link, FRAME_PUSH, v->push, v->push_bytes, v->bytes);
+	ids_add(&engine->restored, request);
 }
 
 void engine_admit(struct cluster *cluster, struct link *link, const Ipp__Hello *hello)
@@ -421,7 +430,9 @@ void engine_admit(struct cluster *cluster, struct link *link, const Ipp__Hello *
 		return;
 	}
 	free(engine->host);
+	free(engine->share);
 	engine->host = strdup(hello->host);
+	engine->share = hello->share[0] && link_ssl(link) ? strdup(hello->share) : NULL;
 	engine->pid = hello->pid;
 	engine->link = link;
 	engine->joined_us = engine_now_us();
@@ -432,7 +443,7 @@ void engine_admit(struct cluster *cluster, struct link *link, const Ipp__Hello *
 	welcome.job = (char *)cluster->setup->job;
 	welcome.host = (char *)cluster->setup->host;
 	link_send(link, FRAME_WELCOME, &welcome.base, NULL);
-	restore_variables(engine);
+	variables_restore(engine, note_restored);
 	cluster->n_live++;
 	cluster_count(cluster);
 	cluster_wake(cluster);
@@ -445,27 +456,36 @@ void engine_free(struct engine *engine)
 	link_free(engine->link);
 	slices_clear(&engine->in_flight);
 	slices_clear(&engine->pinned);
-	while (engine->variables) {
-		struct variable *next = engine->variables->next;
-
-		variable_free(engine->variables);
-		engine->variables = next;
-	}
+	variables_clear(engine);
 	free(engine->opened.at);
 	free(engine->unanswered.at);
 	free(engine->restored.at);
 	free(engine->host);
+	free(engine->share);
 	free(engine);
+}
+
+static void give_errand(struct engine *engine, const struct request *request, struct slice *slice)
+{
+	slices_append(&engine->in_flight, slice);
+	if (request->kind == REQUEST_REMOVE && ids_add(&engine->unanswered, request->id) < 0)
+		engine_lose(engine, "the controller is out of memory");
+	else
+		errand_send(engine, request, slice);
 }
 
 void engine_give(struct engine *engine, struct request *request, struct slice *slice)
 {
+	if (request->state == REQUEST_WAITING)
+		request_started(request);
+	if (errand_is(request)) {
+		give_errand(engine, request, slice);
+		return;
+	}
 	if (!ids_have(&engine->opened, request->id) && ids_add(&engine->opened, request->id) == 0)
 		link_forward(engine->link, FRAME_CALL, request->call, request->call_bytes,
 			     request->arguments);
 	slice->task_us = request->task_us;
-	if (request->state == REQUEST_WAITING)
-		request_started(request);
 	if (slice_send(slice, engine->link) < 0) {
 		const uint64_t id = request->id;
 
@@ -481,40 +501,14 @@ void engine_give(struct engine *engine, struct request *request, struct slice *s
 	slices_append(&engine->in_flight, slice);
 }
 
-/* In place of an older value of that name. */
-static int remember(struct engine *engine, const Ipp__Push *push, const struct frame *frame)
+int engine_push(struct engine *engine, const Ipp__Push *push, uint64_t serial, struct blob *payload)
 {
-	struct variable *variable = calloc(1, sizeof(*variable));
-	struct variable **at = &engine->variables;
-
-	if (!variable)
+	if (ids_add(&engine->unanswered, push->request) < 0)
 		return -ENOMEM;
-	variable->request = push->request;
-	variable->name = strdup(push->value->name);
-	variable->push = malloc(frame->head_bytes);
-	variable->bytes = blob_ref(frame->payload);
-	if (!variable->name || !variable->push) {
-		variable_free(variable);
-		return -ENOMEM;
-	}
-	memcpy(variable->push, frame->head, frame->head_bytes);
-	variable->push_bytes = frame->head_bytes;
-	while (*at && strcmp((*at)->name, variable->name) != 0)
-		at = &(*at)->next;
-	if (*at) {
-		variable->next = (*at)->next;
-		variable_free(*at);
-	}
-	*at = variable;
-	return 0;
-}
-
-int engine_push(struct engine *engine, const Ipp__Push *push, const struct frame *frame)
-{
-	if (remember(engine, push, frame) < 0 || ids_add(&engine->unanswered, push->request) < 0)
-		return -ENOMEM;
-	link_forward(engine->link, FRAME_PUSH, frame->head, frame->head_bytes, frame->payload);
-	return 0;
+	if (variables_push(engine, push, serial, payload) == 0)
+		return 0;
+	ids_remove(&engine->unanswered, push->request);
+	return -ENOMEM;
 }
 
 void engine_forget(struct engine *engine, struct request *request, bool cancel)

@@ -20,13 +20,14 @@ struct engine {
 	struct cluster *cluster;
 	uint32_t rank;
 	char *host;
+	char *share; /* Unix socket where neighbours get what was pushed; NULL on our node */
 	uint32_t pid;
 	struct link *link;	    /* NULL while it is lost */
 	struct slices in_flight;    /* handed out, in the order that results will come */
 	double in_flight_us;	    /* how long they should take */
 	struct slices pinned;	    /* tasks of direct views that wait for it */
 	struct ids opened;	    /* requests whose call it has */
-	struct ids unanswered;	    /* pushes it has not answered, oldest first */
+	struct ids unanswered;	    /* pushes and removals it has not answered */
 	struct ids restored;	    /* pushes it was sent again when it came back; likewise */
 	struct variable *variables; /* its namespace */
 	unsigned losses;
@@ -61,8 +62,9 @@ bool engine_owes(const struct engine *engine);
 /* Hand it a slice of `request` (takes the slice). */
 void engine_give(struct engine *engine, struct request *request, struct slice *slice);
 
-/* Put a value into its namespace: forward the PUSH and remember it.  0 or -ENOMEM. */
-int engine_push(struct engine *engine, const Ipp__Push *push, const struct frame *frame);
+/* Put a value into its namespace (controller/variables.h).  0 or -ENOMEM. */
+int engine_push(struct engine *engine, const Ipp__Push *push, uint64_t serial,
+		struct blob *payload);
 
 /* The request is over: the engine may forget it, and with `cancel` must stop running it. */
 void engine_forget(struct engine *engine, struct request *request, bool cancel);

@@ -110,7 +110,7 @@ void request_free(struct request *request)
 	free(request);
 }
 
-void request_fail_target(struct request *request, uint32_t rank, const char *text)
+Ipp__Failure *request_fail_target(struct request *request, uint32_t rank, const char *text)
 {
 	Ipp__Failure **room = realloc(request->failures,
 				      (request->n_failures + 1) * sizeof(*request->failures));
@@ -121,12 +121,13 @@ void request_fail_target(struct request *request, uint32_t rank, const char *tex
 		request->failures = room;
 	if (!room || !failure) {
 		free(failure);
-		return;
+		return NULL;
 	}
 	ipp__failure__init(failure);
 	failure->rank = rank;
 	failure->text = strdup(text);
 	request->failures[request->n_failures++] = failure;
+	return failure;
 }
 
 bool request_finished(const struct request *request)

@@ -18,9 +18,12 @@ struct cluster;
 struct kept_results;
 
 enum request_kind {
-	REQUEST_MAP,   /* tasks for whichever engine is free */
-	REQUEST_APPLY, /* a task for each target */
-	REQUEST_PUSH,  /* a value for each target; answered by one DONE */
+	REQUEST_MAP,	/* tasks for whichever engine is free */
+	REQUEST_APPLY,	/* a task for each target */
+	REQUEST_PUSH,	/* a value for each target; answered by one DONE */
+	REQUEST_PULL,	/* a RESULTS from each target; its name is the label */
+	REQUEST_LIST,	/* a NAMES from each target */
+	REQUEST_REMOVE, /* answered by one DONE; its name is the label */
 };
 
 enum request_state {
@@ -94,8 +97,9 @@ struct request *request_find(struct request *list, uint64_t id); /* NULL: not th
 void request_retire(struct request *request);
 void request_free(struct request *request); /* it was retired */
 
-/* `text` is why target `rank` could not.  Out of memory drops the text, not the count. */
-void request_fail_target(struct request *request, uint32_t rank, const char *text);
+/* `text` is why target `rank` could not.  The new failure (borrowed); NULL when there is no memory,
+ * which drops the text, not the count. */
+Ipp__Failure *request_fail_target(struct request *request, uint32_t rank, const char *text);
 
 /* All results were given to the client, or all targets answered. */
 bool request_finished(const struct request *request);

@@ -9,8 +9,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "engine/errands.h"
 #include "engine/exits.h"
 #include "engine/health.h"
+#include "engine/namespace.h"
+#include "engine/share.h"
 #include "engine/time_limits.h"
 #include "engine/worker_process.h"
 #include "proto/connection.h"
@@ -19,6 +22,7 @@
 #include "proto/frame.h"
 #include "proto/items.h"
 #include "proto/link.h"
+#include "proto/variable.h"
 
 #define IDLE_DEATHS_MAX 5
 #define GOODBYE_S 2 /* for the controller to end after its GOODBYE */
@@ -26,12 +30,10 @@
  * it is ended itself. */
 #define COMMAND_PATIENCE_MS 500
 
-/* A frame that a new worker must see: a PUSH or a CALL, under its name or request. */
+/* A CALL, which a new worker must see. */
 struct kept {
 	struct kept *next;
-	uint16_t type;
-	char *name;	  /* of a PUSH */
-	uint64_t request; /* of a CALL */
+	uint64_t request;
 	uint8_t *head;
 	size_t head_bytes;
 	struct blob *payload;
@@ -42,6 +44,12 @@ struct kept {
 struct doomed {
 	struct doomed *next;
 	uint64_t request;
+};
+
+/* A frame that came while a value was being fetched, and waits for its turn. */
+struct held {
+	struct held *next;
+	struct frame frame; /* owns its head and a reference to its payload */
 };
 
 /* A task that killed its worker: its result, until its turn comes. */
@@ -61,8 +69,13 @@ struct engine {
 	struct dial *dial;
 	struct link *controller;
 	struct worker_process *worker;
-	struct kept *kept;   /* pushes before calls do not matter: names are looked up late */
-	struct slices queue; /* given to the worker, no result yet, in order */
+	struct kept *kept;
+	struct namespace names; /* as the tasks and errands before the queue left it */
+	struct slices queue;	/* no result yet, in order: the worker's tasks, and our errands */
+	struct errands errands;
+	struct share *share;	   /* with neighbours; NULL beside the controller */
+	Ipp__Push *fetching;	   /* its value is with a neighbour; all else waits; NULL: none */
+	struct held *held, **hold; /* what waits, and where the next goes */
 	struct verdict *verdicts;
 	struct doomed *doomed;
 	struct health health;
@@ -85,22 +98,15 @@ static void leave(struct engine *engine, int exit_code)
 
 static void kept_free(struct kept *kept)
 {
-	free(kept->name);
 	free(kept->head);
 	blob_unref(kept->payload);
 	free(kept);
 }
 
-static bool kept_same(const struct kept *kept, uint16_t type, const char *name, uint64_t request)
-{
-	return kept->type == type &&
-	       (name ? strcmp(kept->name, name) == 0 : kept->request == request);
-}
-
-static void unkeep(struct engine *engine, uint16_t type, const char *name, uint64_t request)
+static void unkeep(struct engine *engine, uint64_t request)
 {
 	for (struct kept **at = &engine->kept; *at; at = &(*at)->next)
-		if (kept_same(*at, type, name, request)) {
+		if ((*at)->request == request) {
 			struct kept *old = *at;
 
 			*at = old->next;
@@ -109,28 +115,98 @@ static void unkeep(struct engine *engine, uint16_t type, const char *name, uint6
 		}
 }
 
-static int keep(struct engine *engine, const struct frame *frame, const char *name,
-		uint64_t request)
+static int keep(struct engine *engine, const struct frame *frame, uint64_t request)
 {
 	struct kept *kept = calloc(1, sizeof(*kept));
 
 	if (!kept)
 		return -ENOMEM;
-	*kept = (struct kept){.type = frame->type,
-			      .request = request,
+	*kept = (struct kept){.request = request,
+			      .head = malloc(frame->head_bytes + 1),
 			      .head_bytes = frame->head_bytes,
 			      .payload = blob_ref(frame->payload)};
-	kept->name = name ? strdup(name) : NULL;
-	kept->head = malloc(frame->head_bytes + 1);
-	if (!kept->head || (name && !kept->name)) {
+	if (!kept->head) {
 		kept_free(kept);
 		return -ENOMEM;
 	}
 	memcpy(kept->head, frame->head, frame->head_bytes);
-	unkeep(engine, frame->type, name, request);
+	unkeep(engine, request);
 	kept->next = engine->kept;
 	engine->kept = kept;
 	return 0;
+}
+
+/* ---- errands ---- */
+
+static void run_push(struct engine *engine, struct errand *errand)
+{
+	Ipp__Push *push = (Ipp__Push *)errand->head;
+
+	errand->head = NULL;
+	if (namespace_set(&engine->names, push, errand->payload) < 0)
+		fprintf(stderr, "ipp-engine: rank %d: out of memory for a variable\n",
+			engine->rank);
+}
+
+static void run_pull(struct engine *engine, struct errand *errand)
+{
+	namespace_pull(&engine->names, (const Ipp__Pull *)errand->head, (uint32_t)engine->rank,
+		       engine->controller);
+}
+
+static void run_list(struct engine *engine, struct errand *errand)
+{
+	namespace_list(&engine->names, (const Ipp__List *)errand->head, (uint32_t)engine->rank,
+		       engine->controller);
+}
+
+static void run_remove(struct engine *engine, struct errand *errand)
+{
+	const Ipp__Remove *removal = (const Ipp__Remove *)errand->head;
+	Ipp__Failure failure = IPP__FAILURE__INIT;
+	Ipp__Failure *one = &failure;
+	Ipp__Done done = IPP__DONE__INIT;
+
+	done.request = removal->request;
+	failure.rank = (uint32_t)engine->rank;
+	failure.text = (char *)"there is no such variable";
+	failure.absent = true;
+	if (!namespace_remove(&engine->names, removal->name)) {
+		done.n_failures = 1;
+		done.failures = &one;
+	}
+	link_send(engine->controller, FRAME_DONE, &done.base, NULL);
+}
+
+static const struct {
+	uint16_t type;
+	void (*run)(struct engine *engine, struct errand *errand);
+	bool for_worker; /* who has variables of its own */
+} errand_rules[] = {
+	{FRAME_PUSH, run_push, true},
+	{FRAME_PULL, run_pull, false},
+	{FRAME_LIST, run_list, false},
+	{FRAME_REMOVE, run_remove, true},
+};
+#define N_ERRAND_RULES (sizeof(errand_rules) / sizeof(errand_rules[0]))
+
+static void run_errand(struct engine *engine)
+{
+	struct errand *errand = errands_pop(&engine->errands);
+
+	for (size_t i = 0; i < N_ERRAND_RULES; i++)
+		if (errand_rules[i].type == errand->type)
+			errand_rules[i].run(engine, errand);
+	errand_free(errand);
+}
+
+/* A worker does at once, in turn with its tasks, what we do when those have ended. */
+static void tell_worker(const struct engine *engine, const struct errand *errand)
+{
+	for (size_t i = 0; i < N_ERRAND_RULES; i++)
+		if (errand_rules[i].type == errand->type && errand_rules[i].for_worker)
+			link_send(worker_link(engine->worker), errand->type, errand->head,
+				  errand->payload);
 }
 
 /* ---- results ---- */
@@ -189,15 +265,23 @@ static void send_verdict(struct engine *engine, const struct verdict *verdict)
 	link_send(engine->controller, FRAME_RESULTS, &results.base, NULL);
 }
 
-/* Report tasks at the head of the queue whose end is known without the worker. */
-static void send_verdicts(struct engine *engine)
+/* Go on with what is at the head of the queue, as far as that needs no worker: tasks whose end is
+ * known, and errands. */
+static void proceed(struct engine *engine)
 {
-	const struct verdict *verdict;
+	const struct slice *first;
 
-	while (engine->queue.first && (verdict = verdict_find(engine, engine->queue.first->request,
-							      engine->queue.first->from))) {
-		send_verdict(engine, verdict);
-		verdict_drop(engine, verdict);
+	while ((first = engine->queue.first)) {
+		const struct verdict *verdict = verdict_find(engine, first->request, first->from);
+
+		if (errands_due(&engine->errands, first)) {
+			run_errand(engine);
+		} else if (verdict) {
+			send_verdict(engine, verdict);
+			verdict_drop(engine, verdict);
+		} else {
+			return;
+		}
 		slices_finish_first(&engine->queue);
 	}
 }
@@ -209,7 +293,7 @@ static void start_worker(struct engine *engine);
 /* Whether any of the queue was the request's. */
 static bool drop(struct engine *engine, uint64_t request)
 {
-	unkeep(engine, FRAME_CALL, NULL, request);
+	unkeep(engine, request);
 	time_limits_drop(&engine->limits, request);
 	return slices_drop(&engine->queue, request) > 0;
 }
@@ -243,6 +327,7 @@ static void skip_doomed(struct engine *engine)
 	worker_free(engine->worker);
 	engine->worker = NULL;
 	start_worker(engine);
+	proceed(engine);
 }
 
 static void worker_results(struct engine *engine, const struct frame *frame)
@@ -262,11 +347,26 @@ static void worker_results(struct engine *engine, const struct frame *frame)
 		worker_kill(engine->worker); /* user code scribbled over its link */
 	}
 	ipp__results__free_unpacked(results, NULL);
-	send_verdicts(engine);
+	proceed(engine);
 	skip_doomed(engine);
 }
 
 /* ---- the worker ---- */
+
+/* A function stored a variable. */
+static void worker_push(struct engine *engine, const struct frame *frame)
+{
+	Ipp__Push *push = ipp__push__unpack(NULL, frame->head_bytes, frame->head);
+
+	if (push && variable_check(push->value, frame->payload, NULL) == 0) {
+		push->serial = 0; /* it is no push of the controller's */
+		if (namespace_set(&engine->names, push, frame->payload) == 0)
+			return;
+	} else {
+		ipp__push__free_unpacked(push, NULL);
+	}
+	worker_kill(engine->worker);
+}
 
 static void dial_up(struct engine *engine);
 
@@ -277,6 +377,8 @@ static void worker_frame(void *owner, const struct frame *frame)
 
 	if (frame->type == FRAME_RESULTS)
 		worker_results(engine, frame);
+	else if (frame->type == FRAME_PUSH)
+		worker_push(engine, frame);
 	else if (frame->type == FRAME_READY && !engine->dial)
 		dial_up(engine);
 }
@@ -296,9 +398,16 @@ static void give_up(struct engine *engine, const char *why)
 /* Send the queue to a new worker, less the tasks whose end is known. */
 static void give_queue(struct engine *engine)
 {
+	const struct errand *errand = engine->errands.first;
+
 	for (const struct slice *slice = engine->queue.first; slice; slice = slice->next) {
 		struct slice part = *slice;
 
+		if (errand && errand->request == slice->request && errand->index == slice->from) {
+			tell_worker(engine, errand);
+			errand = errand->next;
+			continue;
+		}
 		for (part.to = part.from; part.to < slice->to; part.from = ++part.to) {
 			while (part.to < slice->to &&
 			       !verdict_find(engine, slice->request, part.to))
@@ -356,7 +465,7 @@ static void worker_death(void *owner, int status)
 		return;
 	}
 	start_worker(engine);
-	send_verdicts(engine);
+	proceed(engine);
 }
 
 static const struct worker_events worker_events = {
@@ -375,8 +484,9 @@ static void start_worker(struct engine *engine)
 		give_up(engine, err.text);
 		return;
 	}
+	namespace_tell(&engine->names, worker_link(engine->worker));
 	for (const struct kept *kept = engine->kept; kept; kept = kept->next)
-		link_forward(worker_link(engine->worker), kept->type, kept->head, kept->head_bytes,
+		link_forward(worker_link(engine->worker), FRAME_CALL, kept->head, kept->head_bytes,
 			     kept->payload);
 	give_queue(engine);
 }
@@ -452,27 +562,90 @@ static int take_goodbye(struct engine *engine, const struct frame *frame)
 	return 0;
 }
 
+static int add_errand(struct engine *engine, uint16_t type, uint64_t request, uint64_t index,
+		      ProtobufCMessage *head, struct blob *payload)
+{
+	const struct errand probe = {.type = type, .head = head, .payload = payload};
+
+	tell_worker(engine, &probe);
+	if (errands_add(&engine->errands, &engine->queue, type, request, index, head, payload) < 0)
+		return -ENOMEM;
+	proceed(engine);
+	return 0;
+}
+
+static void tell_done(struct engine *engine, uint64_t request)
+{
+	Ipp__Done done = IPP__DONE__INIT;
+
+	done.request = request;
+	link_send(engine->controller, FRAME_DONE, &done.base, NULL);
+}
+
+/* A value is here whole (takes `push`). */
+static int accept_push(struct engine *engine, Ipp__Push *push, struct blob *payload)
+{
+	const uint64_t request = push->request, serial = push->serial;
+	int rc = variable_check(push->value, payload, NULL);
+
+	if (rc < 0) {
+		ipp__push__free_unpacked(push, NULL);
+		return rc;
+	}
+	rc = add_errand(engine, FRAME_PUSH, request, 0, &push->base, payload);
+	if (rc < 0)
+		return rc;
+	if (engine->share)
+		share_arrived(engine->share, serial);
+	tell_done(engine, request);
+	return 0;
+}
+
 static int take_push(struct engine *engine, const struct frame *frame)
 {
 	Ipp__Push *push = ipp__push__unpack(NULL, frame->head_bytes, frame->head);
-	Ipp__Done done = IPP__DONE__INIT;
-	int rc = push && push->value ? 0 : -EPROTO;
 
-	if (rc == 0)
-		rc = keep(engine, frame, push->value->name, 0);
-	if (rc == 0) {
-		pass_to_worker(engine, frame);
-		done.request = push->request;
-		link_send(engine->controller, FRAME_DONE, &done.base, NULL);
+	if (!push)
+		return -EPROTO;
+	if (!push->lead[0])
+		return accept_push(engine, push, frame->payload);
+	if (!engine->share) {
+		ipp__push__free_unpacked(push, NULL);
+		return -EPROTO;
 	}
-	ipp__push__free_unpacked(push, NULL);
-	return rc;
+	engine->fetching = push;
+	share_fetch(engine->share, push->lead, push->serial);
+	return 0;
+}
+
+static int take_pull(struct engine *engine, const struct frame *frame)
+{
+	Ipp__Pull *pull = ipp__pull__unpack(NULL, frame->head_bytes, frame->head);
+
+	return pull ? add_errand(engine, FRAME_PULL, pull->request, pull->index, &pull->base, NULL)
+		    : -EPROTO;
+}
+
+static int take_list(struct engine *engine, const struct frame *frame)
+{
+	Ipp__List *list = ipp__list__unpack(NULL, frame->head_bytes, frame->head);
+
+	return list ? add_errand(engine, FRAME_LIST, list->request, list->index, &list->base, NULL)
+		    : -EPROTO;
+}
+
+static int take_remove(struct engine *engine, const struct frame *frame)
+{
+	Ipp__Remove *removal = ipp__remove__unpack(NULL, frame->head_bytes, frame->head);
+
+	return removal ? add_errand(engine, FRAME_REMOVE, removal->request, 0, &removal->base, NULL)
+		       : -EPROTO;
 }
 
 static int take_call(struct engine *engine, const struct frame *frame)
 {
 	Ipp__Call *call = ipp__call__unpack(NULL, frame->head_bytes, frame->head);
-	int rc = call ? keep(engine, frame, NULL, call->request) : -EPROTO;
+	int rc = call ? keep(engine, frame, call->request) : -EPROTO;
 
 	if (rc == 0)
 		rc = time_limits_set(&engine->limits, call->request, call->task_timeout_ms,
@@ -543,6 +716,7 @@ static int take_cancel(struct engine *engine, const struct frame *frame)
 	worker_free(engine->worker);
 	engine->worker = NULL;
 	start_worker(engine);
+	proceed(engine);
 	return 0;
 }
 
@@ -552,7 +726,7 @@ static int take_close(struct engine *engine, const struct frame *frame)
 
 	if (!closed)
 		return -EPROTO;
-	unkeep(engine, FRAME_CALL, NULL, closed->request);
+	unkeep(engine, closed->request);
 	time_limits_drop(&engine->limits, closed->request);
 	link_send_later(worker_link(engine->worker), FRAME_CLOSE, &closed->base);
 	ipp__close__free_unpacked(closed, NULL);
@@ -580,17 +754,14 @@ static const struct {
 	{FRAME_GOODBYE, take_goodbye, false}, {FRAME_PUSH, take_push, true},
 	{FRAME_CALL, take_call, true},	      {FRAME_TASKS, take_tasks, true},
 	{FRAME_CANCEL, take_cancel, true},    {FRAME_CLOSE, take_close, true},
-	{FRAME_PROBE, take_probe, true},
+	{FRAME_PROBE, take_probe, true},      {FRAME_PULL, take_pull, true},
+	{FRAME_LIST, take_list, true},	      {FRAME_REMOVE, take_remove, true},
 };
 
-static void on_frame(void *owner, struct link *link, const struct frame *frame)
+static void obey(struct engine *engine, const struct frame *frame)
 {
-	struct engine *engine = owner;
 	int rc = -EPROTO;
 
-	(void)link;
-	if (engine->goodbye)
-		return;
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
 		if (rules[i].type == frame->type && (engine->worker || !rules[i].needs_worker))
 			rc = rules[i].take(engine, frame);
@@ -601,6 +772,135 @@ static void on_frame(void *owner, struct link *link, const struct frame *frame)
 		"leaving\n",
 		engine->rank, frame_name(frame->type));
 	leave(engine, EXIT_ENGINE_LEFT);
+}
+
+/* ---- while a neighbour is asked for a value ---- */
+
+static void held_free(struct held *held)
+{
+	free((uint8_t *)held->frame.head);
+	blob_unref(held->frame.payload);
+	free(held);
+}
+
+static void hold(struct engine *engine, const struct frame *frame)
+{
+	struct held *held = calloc(1, sizeof(*held));
+	uint8_t *head = malloc(frame->head_bytes + 1);
+
+	if (!held || !head) {
+		fprintf(stderr, "ipp-engine: rank %d: out of memory: leaving\n", engine->rank);
+		leave(engine, EXIT_ENGINE_LEFT);
+		free(held);
+		free(head);
+		return;
+	}
+	if (frame->head_bytes)
+		memcpy(head, frame->head, frame->head_bytes);
+	held->frame = (struct frame){.type = frame->type,
+				     .head = head,
+				     .head_bytes = frame->head_bytes,
+				     .payload = blob_ref(frame->payload)};
+	*engine->hold = held;
+	engine->hold = &held->next;
+}
+
+/* It is here, or there is nothing to wait for: on with what was held. */
+static void go_on(struct engine *engine)
+{
+	while (engine->held && !engine->fetching) {
+		struct held *held = engine->held;
+
+		engine->held = held->next;
+		if (!engine->held)
+			engine->hold = &engine->held;
+		obey(engine, &held->frame);
+		held_free(held);
+	}
+}
+
+/* Whether `payload` is the one that was asked for: then it is taken. */
+static bool accept_fetched(struct engine *engine, struct blob *payload)
+{
+	Ipp__Push *push = engine->fetching;
+
+	if (variable_check(push->value, payload, NULL) < 0)
+		return false;
+	engine->fetching = NULL;
+	accept_push(engine, push, payload);
+	go_on(engine);
+	return true;
+}
+
+static void fetched(void *owner, uint64_t serial, struct blob *payload)
+{
+	struct engine *engine = owner;
+	Ipp__Share question = IPP__SHARE__INIT;
+
+	if (engine->goodbye || (payload && accept_fetched(engine, payload)))
+		return;
+	question.serial = serial;
+	link_send(engine->controller, FRAME_SHARE, &question.base, NULL);
+}
+
+/* What the controller says to a question of ours; false: it is about something else. */
+static bool take_answer(struct engine *engine, const struct frame *frame)
+{
+	const uint64_t serial = engine->fetching->serial, request = engine->fetching->request;
+	Ipp__Share *gone = frame->type == FRAME_SHARE
+				   ? ipp__share__unpack(NULL, frame->head_bytes, frame->head)
+				   : NULL;
+	Ipp__Push *push = frame->type == FRAME_PUSH
+				  ? ipp__push__unpack(NULL, frame->head_bytes, frame->head)
+				  : NULL;
+	const bool is_gone = gone && gone->serial == serial;
+	const bool is_here = push && push->serial == serial && !push->lead[0];
+
+	ipp__share__free_unpacked(gone, NULL);
+	ipp__push__free_unpacked(push, NULL);
+	if (is_gone) {
+		ipp__push__free_unpacked(engine->fetching, NULL);
+		engine->fetching = NULL;
+		tell_done(engine, request);
+		go_on(engine);
+	}
+	return is_gone || (is_here && accept_fetched(engine, frame->payload));
+}
+
+static const Ipp__Push *find_for_neighbour(void *owner, uint64_t serial, struct blob **payload)
+{
+	const struct engine *engine = owner;
+	const struct named *named = namespace_of_serial(&engine->names, serial);
+
+	for (const struct errand *errand = engine->errands.first; errand && !named;
+	     errand = errand->next) {
+		const Ipp__Push *push = (const Ipp__Push *)errand->head;
+
+		if (errand->type == FRAME_PUSH && push->serial == serial) {
+			*payload = errand->payload;
+			return push;
+		}
+	}
+	*payload = named ? named->payload : NULL;
+	return named ? named->push : NULL;
+}
+
+static const struct share_events share_events = {
+	.find = find_for_neighbour,
+	.on_fetched = fetched,
+};
+
+static void on_frame(void *owner, struct link *link, const struct frame *frame)
+{
+	struct engine *engine = owner;
+
+	(void)link;
+	if (engine->goodbye)
+		return;
+	if (!engine->fetching || frame->type == FRAME_GOODBYE || frame->type == FRAME_PROBE)
+		obey(engine, frame);
+	else if (!take_answer(engine, frame))
+		hold(engine, frame);
 }
 
 static void on_close(void *owner, struct link *link, const struct ipp_error *why)
@@ -623,6 +923,7 @@ static void dialled(void *owner, struct link *link, const struct ipp_error *why)
 {
 	struct engine *engine = owner;
 	Ipp__Hello hello = IPP__HELLO__INIT;
+	struct ipp_error err;
 	char host[256] = "";
 
 	if (!link) {
@@ -640,6 +941,16 @@ static void dialled(void *owner, struct link *link, const struct ipp_error *why)
 	hello.pid = (uint32_t)getpid();
 	hello.job = engine->options->connection->job;
 	hello.trouble = engine->trouble;
+	if (link_ssl(link) && !engine->options->standby) {
+		engine->share = share_open(engine->base, engine->options->connection->job,
+					   &share_events, engine, &err);
+		if (engine->share)
+			hello.share = (char *)share_name(engine->share);
+		else
+			fprintf(stderr,
+				"ipp-engine: rank %d cannot share with its neighbours: %s\n",
+				engine->rank, err.text);
+	}
 	link_send(link, FRAME_HELLO, &hello.base, NULL);
 }
 
@@ -663,6 +974,8 @@ int engine_run(struct event_base *base, const struct engine_options *options)
 				.exit_code = EXIT_ENGINE_OURS};
 
 	slices_init(&engine.queue);
+	errands_init(&engine.errands);
+	engine.hold = &engine.held;
 	engine.limits = (struct time_limits){.running = running, .late = late, .owner = &engine};
 	if (time_limits_init(&engine.limits, base) < 0)
 		return EXIT_ENGINE_OURS;
@@ -675,8 +988,18 @@ int engine_run(struct event_base *base, const struct engine_options *options)
 	dial_free(engine.dial);
 	worker_free(engine.worker);
 	link_free(engine.controller);
+	share_close(engine.share);
 	slices_clear(&engine.queue);
 	time_limits_fini(&engine.limits);
+	errands_clear(&engine.errands);
+	namespace_clear(&engine.names);
+	ipp__push__free_unpacked(engine.fetching, NULL);
+	while (engine.held) {
+		struct held *next = engine.held->next;
+
+		held_free(engine.held);
+		engine.held = next;
+	}
 	while (engine.kept) {
 		struct kept *next = engine.kept->next;
 

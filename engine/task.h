@@ -12,6 +12,7 @@
 #include "proto/ipp.pb-c.h"
 
 struct evbuffer;
+struct ipp_error;
 struct variables;
 
 struct task {
@@ -19,6 +20,10 @@ struct task {
 	struct ipp_value item; /* IPP_NONE in a direct view */
 	const struct variables *variables;
 	uint32_t engine;
+	/* Set a variable, here and at the engine.  0 or -errno and the reason. */
+	int (*store)(void *storer, const char *name, const struct ipp_value *value,
+		     struct ipp_error *err);
+	void *storer;
 };
 
 struct outcome {

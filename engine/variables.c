@@ -123,6 +123,20 @@ int variables_set(struct variables *variables, const Ipp__Value *value, struct b
 	return 0;
 }
 
+void variables_remove(struct variables *variables, const char *name)
+{
+	struct variable **at = &variables->first;
+	struct variable *variable;
+
+	while (*at && strcmp((*at)->name, name) != 0)
+		at = &(*at)->next;
+	variable = *at;
+	if (!variable)
+		return;
+	*at = variable->next;
+	variable_free(variable);
+}
+
 const struct ipp_value *variables_get(const struct variables *variables, const char *name)
 {
 	for (const struct variable *variable = variables->first; variable;

@@ -21,7 +21,10 @@ void variables_free(struct variables *variables); /* NULL is fine */
 int variables_set(struct variables *variables, const Ipp__Value *value, struct blob *payload,
 		  size_t *offset);
 
-/* Valid until it is set again; NULL when there is none. */
+/* Forget one, if it is there. */
+void variables_remove(struct variables *variables, const char *name);
+
+/* Valid until it is set again or removed; NULL when there is none. */
 const struct ipp_value *variables_get(const struct variables *variables, const char *name);
 
 #endif

@@ -13,6 +13,8 @@
 #include "proto/error.h"
 #include "proto/frame.h"
 #include "proto/link.h"
+#include "proto/value.h"
+#include "proto/variable.h"
 
 /* Results wait this long for company, so that short tasks share a frame. */
 #define GATHER_US 1000
@@ -272,6 +274,47 @@ static void take_push(struct worker *worker, const struct frame *frame)
 	ipp__push__free_unpacked(push, NULL);
 }
 
+static void take_remove(struct worker *worker, const struct frame *frame)
+{
+	Ipp__Remove *removal = ipp__remove__unpack(NULL, frame->head_bytes, frame->head);
+
+	if (removal)
+		variables_remove(worker->variables, removal->name);
+	ipp__remove__free_unpacked(removal, NULL);
+}
+
+/* The engine keeps it, for the next worker and for whoever pulls it; it hears of it before it hears
+ * of the task's end. */
+static int store(void *storer, const char *name, const struct ipp_value *value,
+		 struct ipp_error *err)
+{
+	struct worker *worker = storer;
+	Ipp__Push push = IPP__PUSH__INIT;
+	struct blob *payload = NULL;
+	Ipp__Value head;
+	Ipp__Array array;
+	size_t offset = 0;
+	int rc;
+
+	value_describe(name, value, &head, &array);
+	push.value = &head;
+	if (value->kind == IPP_ARRAY) {
+		payload = blob_copy(value->data, value->bytes);
+		if (!payload)
+			return ipp_fail(err, ENOMEM, "out of memory for variable '%s', %zu bytes",
+					name, value->bytes);
+	}
+	rc = variable_check(&head, payload, err);
+	if (rc == 0 && variables_set(worker->variables, &head, payload, &offset) < 0)
+		rc = ipp_fail(err, ENOMEM, "out of memory for variable '%s'", name);
+	if (rc == 0) {
+		link_send(worker->link, FRAME_PUSH, &push.base, payload);
+		link_flush(worker->link);
+	}
+	blob_unref(payload);
+	return rc;
+}
+
 /* ---- tasks ---- */
 
 static void run_task(struct worker *worker, struct opened *opened, struct task *task)
@@ -326,7 +369,9 @@ static void take_tasks(struct worker *worker, const struct frame *frame)
 	for (size_t i = 0; i < tasks->count; i++) {
 		struct task task = {.index = tasks->first + i,
 				    .variables = worker->variables,
-				    .engine = worker->rank};
+				    .engine = worker->rank,
+				    .store = store,
+				    .storer = worker};
 		char *text = NULL;
 
 		if (!opened->call->targets)
@@ -350,10 +395,8 @@ static const struct {
 	uint16_t type;
 	void (*take)(struct worker *worker, const struct frame *frame);
 } rules[] = {
-	{FRAME_PUSH, take_push},
-	{FRAME_CALL, take_call},
-	{FRAME_TASKS, take_tasks},
-	{FRAME_CLOSE, take_close},
+	{FRAME_PUSH, take_push},   {FRAME_CALL, take_call},	{FRAME_TASKS, take_tasks},
+	{FRAME_CLOSE, take_close}, {FRAME_REMOVE, take_remove},
 };
 
 static void on_frame(void *owner, struct link *link, const struct frame *frame)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -44,19 +45,81 @@ struct blob *blob_new(size_t bytes)
 	return blob;
 }
 
+/* Write, not copy into a mapping: that would take a page fault for each fresh page. */
+static int fill(const struct blob *blob, const uint8_t *data)
+{
+	size_t done = 0;
+
+	while (done < blob->bytes) {
+		const ssize_t n = pwrite(blob->fd, data + done, blob->bytes - done, (off_t)done);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n > 0)
+			done += (size_t)n;
+	}
+	return 0;
+}
+
 struct blob *blob_copy(const void *data, size_t bytes)
 {
 	struct blob *blob = blob_new(bytes);
 
 	if (!blob)
 		return NULL;
-	if (bytes)
+	if (blob->fd >= 0 && fill(blob, data) < 0) {
+		blob_unref(blob);
+		return NULL;
+	}
+	if (blob->fd < 0 && bytes)
 		memcpy(blob->data, data, bytes);
 	if (blob_seal(blob, NULL) < 0) {
 		blob_unref(blob);
 		return NULL;
 	}
 	return blob;
+}
+
+/* 1: all of it is there; 0: the file ended before; or -errno. */
+static int fill_from_file(const struct blob *blob, int fd, uint64_t offset)
+{
+	off_t from = (off_t)offset;
+	size_t done = 0;
+
+	while (done < blob->bytes) {
+		const ssize_t n = blob->fd >= 0 ? sendfile(blob->fd, fd, &from, blob->bytes - done)
+						: pread(fd, blob->data + done, blob->bytes - done,
+							(off_t)(offset + done));
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n == 0)
+			return 0;
+		if (n > 0)
+			done += (size_t)n;
+	}
+	return 1;
+}
+
+int blob_from_file(struct blob **out, int fd, uint64_t offset, size_t bytes, struct ipp_error *err)
+{
+	struct blob *blob = blob_new(bytes);
+	int rc;
+
+	if (!blob)
+		return ipp_fail(err, ENOMEM, "slurm-ipp: no memory for %zu bytes of a file", bytes);
+	rc = fill_from_file(blob, fd, offset);
+	if (rc == 1)
+		rc = blob_seal(blob, err);
+	else if (rc == 0)
+		rc = ipp_fail(err, EIO, "slurm-ipp: the file became shorter while it was read");
+	else
+		rc = ipp_fail(err, -rc, "slurm-ipp: cannot read %zu bytes of the file: %m", bytes);
+	if (rc < 0)
+		blob_unref(blob);
+	else
+		*out = blob;
+	return rc;
 }
 
 int blob_map(struct blob **out, int fd, size_t bytes, struct ipp_error *err)

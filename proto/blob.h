@@ -25,6 +25,10 @@ struct blob *blob_new(size_t bytes);
 /* A copy of `data` (gives; sealed). */
 struct blob *blob_copy(const void *data, size_t bytes);
 
+/* A copy of what an open file has from `offset` on (gives *out; sealed), which the kernel makes
+ * without a detour through this process.  -EIO when the file is too short, -ENOMEM, -errno. */
+int blob_from_file(struct blob **out, int fd, uint64_t offset, size_t bytes, struct ipp_error *err);
+
 /* Map a descriptor that came from a peer (takes `fd` when it succeeds): it must be a sealed memfd
  * of at least `bytes`, so that nobody can pull the pages from under us.  -EINVAL, -ENOMEM. */
 int blob_map(struct blob **out, int fd, size_t bytes, struct ipp_error *err);

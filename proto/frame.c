@@ -76,7 +76,7 @@ const char *frame_name(unsigned type)
 		[FRAME_ENDED] = "ENDED",       [FRAME_FETCH] = "FETCH",
 		[FRAME_FINISHED] = "FINISHED", [FRAME_PROBE] = "PROBE",
 		[FRAME_HEALTH] = "HEALTH",     [FRAME_STATUS] = "STATUS",
-		[FRAME_REQUESTS] = "REQUESTS",
+		[FRAME_REQUESTS] = "REQUESTS", [FRAME_SHARE] = "SHARE",
 	};
 
 	return type > 0 && type < FRAME_TYPES ? names[type] : "unknown";

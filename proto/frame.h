@@ -55,6 +55,7 @@ enum frame_type {		   /* head (proto/ipp.proto) */
 		  FRAME_HEALTH,	   /* Health */
 		  FRAME_STATUS,	   /* Status; no head from the client */
 		  FRAME_REQUESTS,  /* Requests; no head from the client */
+		  FRAME_SHARE,	   /* Share */
 		  FRAME_TYPES
 };
 

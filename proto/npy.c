@@ -162,6 +162,13 @@ too_large : {
 }
 }
 
+bool npy_is_named(const char *path)
+{
+	const size_t length = strlen(path);
+
+	return length > 4 && strcmp(path + length - 4, ".npy") == 0;
+}
+
 int npy_init(struct npy *out, const char *dtype, size_t n_dims, const uint64_t *shape, bool fortran,
 	     const char *whence, struct ipp_error *err)
 {

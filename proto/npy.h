@@ -30,6 +30,9 @@ struct npy {
 	size_t data_offset; /* of the first item in the buffer; 0 from npy_init() */
 };
 
+/* Whether a file's name says that it is one: it ends in ".npy". */
+bool npy_is_named(const char *path);
+
 /* Describe an array by its dtype and shape.  The dtype is normalised as NumPy does ("=f8" becomes
  * "<f8", ">i1" becomes "|i1"), and so is `fortran`: true only where it differs from row-major.
  * Returns 0, -EINVAL (no plain dtype), -ENOTSUP (pickled objects) or -EOVERFLOW (too many

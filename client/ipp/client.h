@@ -76,10 +76,69 @@ unsigned ipp_local_cpus(void);
 
 /* ---- direct view: variables ---- */
 
-/* Set variable `name` on each of `targets` (n_targets ranks) and wait until all have it.  The value
- * is copied once; engines of one node share the copy.  Names the targets that could not. */
+/* Variables live in the engines.  A name has up to 255 letters, digits and _ . - and begins with a
+ * letter or _.  Whatever is done to a variable of a target is done behind the tasks that it has
+ * been given before.  `targets` are n_targets ranks, each once. */
+
+/* Set variable `name` on each of `targets` and wait until all have it.  The value is copied once;
+ * engines of one node share the copy.  Names the targets that could not. */
 int ipp_push(struct ipp_client *client, const uint32_t *targets, size_t n_targets, const char *name,
 	     const struct ipp_value *value, struct ipp_error *err);
+
+/* The same for the array in the file `path`, if it is named *.npy, or else for the bytes of that
+ * file, which become an array of |u1.  They are not read into this process. */
+int ipp_push_file(struct ipp_client *client, const uint32_t *targets, size_t n_targets,
+		  const char *name, const char *path, struct ipp_error *err);
+
+/* Cut an array along its first axis into as many shares as there are targets, as evenly as
+ * np.array_split does, and set variable `name` of each target to its share, in the order of
+ * `targets`.  -EINVAL: no array, or fewer rows than targets. */
+int ipp_scatter(struct ipp_client *client, const uint32_t *targets, size_t n_targets,
+		const char *name, const struct ipp_value *array, struct ipp_error *err);
+int ipp_scatter_file(struct ipp_client *client, const uint32_t *targets, size_t n_targets,
+		     const char *name, const char *path, struct ipp_error *err);
+
+/* Read variable `name` of each target: take() is called in the order of `targets` with the place in
+ * that order and the value, valid during the call; what it returns other than 0 ends the pull with
+ * that.  A few values are under way at a time, however many targets there are.  -ENOENT: some have
+ * no such variable, and `err` names them; take() was not called then. */
+int ipp_pull(struct ipp_client *client, const uint32_t *targets, size_t n_targets, const char *name,
+	     int (*take)(void *owner, size_t place, const struct ipp_value *value), void *owner,
+	     struct ipp_error *err);
+
+/* Join the arrays that the targets call `name` along their first axis, in the order of `targets`:
+ * what ipp_scatter() cut is whole again.  In Fortran order if all parts are.  -ENOENT as above;
+ * -EINVAL: the parts are no arrays that fit, by dtype and the other axes. */
+struct ipp_gathered {
+	struct ipp_value value;
+	void *memory; /* that it lies in */
+};
+int ipp_gather(struct ipp_client *client, const uint32_t *targets, size_t n_targets,
+	       const char *name, struct ipp_gathered *out, struct ipp_error *err);
+void ipp_gathered_free(struct ipp_gathered *gathered);
+
+/* The same part by part: begin() is told what the whole is like, its value having no data, then
+ * take() each part as in ipp_pull(), in the whole's order.  Parts in C order are the whole's bytes
+ * one after another.  begin() may return what ends it, like take(). */
+int ipp_gather_parts(struct ipp_client *client, const uint32_t *targets, size_t n_targets,
+		     const char *name, int (*begin)(void *owner, const struct ipp_value *whole),
+		     int (*take)(void *owner, size_t place, const struct ipp_value *part),
+		     void *owner, struct ipp_error *err);
+
+/* What variables the targets have, by name: take() is called for each target in the order of
+ * `targets`.  Arrays have no data here, and long texts are cut short. */
+struct ipp_variable {
+	const char *name;
+	struct ipp_value value;
+};
+int ipp_list(struct ipp_client *client, const uint32_t *targets, size_t n_targets,
+	     int (*take)(void *owner, size_t place, const struct ipp_variable *variables, size_t n),
+	     void *owner, struct ipp_error *err);
+
+/* Forget variable `name` on each target.  -ENOENT: some had none, and `err` names them; the others
+ * have forgotten it. */
+int ipp_remove(struct ipp_client *client, const uint32_t *targets, size_t n_targets,
+	       const char *name, struct ipp_error *err);
 
 /* ---- run functions and commands ---- */
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "client/libipp/value.h"
+#include "proto/value.h"
 #include "proto/error.h"
 #include "proto/frame.h"
 #include "proto/spill.h"

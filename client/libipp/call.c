@@ -6,7 +6,7 @@
 
 #include "client/libipp/module_file.h"
 #include "client/libipp/session.h"
-#include "client/libipp/value.h"
+#include "proto/value.h"
 
 /* Storage of the arguments' heads. */
 struct heads {

@@ -1,60 +1,73 @@
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "client/libipp/session.h"
-#include "client/libipp/value.h"
+#include "client/libipp/array_file.h"
+#include "client/libipp/pushes.h"
+#include "client/libipp/rows.h"
+#include "proto/variable.h"
 
-struct push {
-	uint64_t request;
-	Ipp__Done *done;
-};
-
-static bool take_done(void *waiter, const struct frame *frame)
+static int push(struct ipp_client *client, const uint32_t *targets, size_t n_targets,
+		const char *name, const struct ipp_value *value, struct blob *payload,
+		struct ipp_error *err)
 {
-	struct push *push = waiter;
+	struct pushes pushes = {.client = client, .name = name};
+	int rc = pushes_send(&pushes, targets, n_targets, value, payload, err);
 
-	if (frame->type != FRAME_DONE)
-		return true;
-	ipp__done__free_unpacked(push->done, NULL);
-	push->done = ipp__done__unpack(NULL, frame->head_bytes, frame->head);
-	return push->done && push->done->request != push->request;
+	return rc == 0 ? pushes_finish(&pushes, err) : rc;
+}
+
+/* What the other end would refuse, which would cost us the link. */
+static int check(const char *name, const struct ipp_value *value, struct ipp_error *err)
+{
+	struct npy npy;
+	const int rc = variable_check_name(name, err);
+
+	if (rc == 0 && value->kind == IPP_ARRAY)
+		return rows_describe(&npy, value, name, err);
+	if (rc == 0 && value->kind == IPP_NONE)
+		return ipp_fail(err, EINVAL, "variable '%s' has no value", name);
+	if (rc == 0 && value->kind == IPP_TEXT && value->bytes > VARIABLE_TEXT_MAX)
+		return ipp_fail(err, EMSGSIZE,
+				"'%s' is a text of %zu bytes, and %d is the most: push it "
+				"as an array, from a file with %s=@FILE",
+				name, value->bytes, VARIABLE_TEXT_MAX, name);
+	return rc;
 }
 
 int ipp_push(struct ipp_client *client, const uint32_t *targets, size_t n_targets, const char *name,
 	     const struct ipp_value *value, struct ipp_error *err)
 {
-	struct push push = {.request = session_request(client)};
-	Ipp__Targets ranks = IPP__TARGETS__INIT;
-	Ipp__Push head = IPP__PUSH__INIT;
 	struct blob *payload = NULL;
-	Ipp__Value described;
-	Ipp__Array array;
-	int rc;
+	int rc = check(name, value, err);
 
+	if (rc < 0)
+		return rc;
 	if (value->kind == IPP_ARRAY) {
 		payload = blob_copy(value->data, value->bytes);
 		if (!payload)
 			return ipp_fail(err, ENOMEM, "out of memory for '%s', %zu bytes", name,
 					value->bytes);
 	}
-	value_describe(name, value, &described, &array);
-	ranks.ranks = (uint32_t *)targets;
-	ranks.n_ranks = n_targets;
-	head.request = push.request;
-	head.targets = &ranks;
-	head.value = &described;
-	if (client->link)
-		link_send(client->link, FRAME_PUSH, &head.base, payload);
+	rc = push(client, targets, n_targets, name, value, payload, err);
 	blob_unref(payload);
-	rc = session_wait(client, take_done, NULL, &push, true, err);
-	if (rc == 0 && !push.done)
-		rc = ipp_fail(err, EPROTO, "the controller sent a malformed DONE");
-	else if (rc == 0 && push.done->n_failures > 0)
-		rc = ipp_fail(err, EIO, "cannot push '%s' to engine %u: %s (%zu engines in all)",
-			      name, push.done->failures[0]->rank, push.done->failures[0]->text,
-			      push.done->n_failures);
-	ipp__done__free_unpacked(push.done, NULL);
+	return rc;
+}
+
+int ipp_push_file(struct ipp_client *client, const uint32_t *targets, size_t n_targets,
+		  const char *name, const char *path, struct ipp_error *err)
+{
+	struct blob *payload = NULL;
+	struct array_file file;
+	int rc = variable_check_name(name, err);
+
+	if (rc == 0)
+		rc = array_file_open(&file, path, err);
+	if (rc < 0)
+		return rc;
+	rc = blob_from_file(&payload, file.fd, file.npy.data_offset, file.npy.data_bytes, err);
+	if (rc == 0)
+		rc = push(client, targets, n_targets, name, &file.value, payload, err);
+	blob_unref(payload);
+	array_file_close(&file);
 	return rc;
 }

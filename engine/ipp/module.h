@@ -4,10 +4,10 @@
  *
  *	int NAME(struct ipp_call *call);
  *
- * It sees the arguments of the call, the item of the map, and the engine's variables (what push put
- * there), all read-only and without a copy.  It returns 0, after setting at most one result, or the
- * value of ipp_fail_call().  It runs in a worker process of its own: a crash costs that task alone.
- * A worker runs one function at a time.
+ * It sees the arguments of the call, the item of the map, and the engine's variables (what push and
+ * scatter put there, or a function stored), all read-only and without a copy.  It returns 0, after
+ *setting at most one result, or the value of ipp_fail_call().  It runs in a worker process of its
+ *own: a crash costs that task alone. A worker runs one function at a time.
  *
  *	#include <ipp/module.h>
  *	#include <stdlib.h>
@@ -60,6 +60,7 @@ struct ipp_services {
 	void **(*state)(struct ipp_call *, void (*release)(void *));
 	int (*return_value)(struct ipp_call *, const struct ipp_value *);
 	int (*fail)(struct ipp_call *, const char *text);
+	int (*store)(struct ipp_call *, const char *name, const struct ipp_value *);
 };
 
 struct ipp_call {
@@ -114,6 +115,16 @@ static inline int ipp_return_real(struct ipp_call *call, double real)
 	const struct ipp_value value = {.kind = IPP_REAL, .real = real};
 
 	return ipp_return(call, &value);
+}
+
+/* Set variable `name` of this engine, copied, for functions that come later and for pull and
+ * gather. What ipp_variable() gave for that name is not valid any more.  It outlives a crash of the
+ * worker and goes when the engine ends; unlike what was pushed, nobody gives it to an engine that
+ * was started again.  A name has letters, digits and _ . - and begins with a letter or _.  Returns
+ * 0, or what to return when it cannot. */
+static inline int ipp_store(struct ipp_call *call, const char *name, const struct ipp_value *value)
+{
+	return call->services->store(call, name, value);
 }
 
 /* The task failed: one sentence that says why.  Returns what the function must return. */

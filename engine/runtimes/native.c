@@ -85,6 +85,18 @@ static int fail(struct ipp_call *call, const char *text)
 	return 1;
 }
 
+static int store(struct ipp_call *call, const char *name, const struct ipp_value *value)
+{
+	struct native_call *self = native_call(call);
+	struct ipp_error err;
+	const int rc = self->task->store(self->task->storer, name, value, &err);
+
+	if (rc == 0)
+		return 0;
+	outcome_fail(self->outcome, IPP__OUTCOME__ERROR, -rc, "%s", err.text);
+	return -rc;
+}
+
 static const struct ipp_services services = {
 	.argument = argument,
 	.variable = variable,
@@ -93,6 +105,7 @@ static const struct ipp_services services = {
 	.state = state,
 	.return_value = return_value,
 	.fail = fail,
+	.store = store,
 };
 
 /* A name without a slash is one of our own modules, in modules/ beside this program. */

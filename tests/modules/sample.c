@@ -2,6 +2,7 @@
  * them. */
 #include <ipp/module.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,7 +10,8 @@
 IPP_MODULE
 
 ipp_function square, place, say, weigh, last_byte, long_text, matrix, sum, twice_said, complain,
-	silent, nothing, count, crash, leave, hang;
+	silent, nothing, count, crash, leave, hang, double_it, count_w, has_v, store_after_gate,
+	store_badly;
 
 int square(struct ipp_call *call)
 {
@@ -165,4 +167,65 @@ int hang(struct ipp_call *call)
 	while (ipp_item(call)->text[0] == 'h')
 		pause();
 	return place(call);
+}
+
+/* Variable "v" times two becomes variable "w". */
+int double_it(struct ipp_call *call)
+{
+	const struct ipp_value *v = ipp_variable(call, "v");
+	struct ipp_value w;
+	double *data;
+	int rc;
+
+	if (!v || v->kind != IPP_ARRAY)
+		return ipp_fail_call(call, "there is no v");
+	data = malloc(v->bytes);
+	for (size_t i = 0; i < v->bytes / sizeof(*data); i++)
+		data[i] = 2 * ((const double *)v->data)[i];
+	w = *v;
+	w.data = data;
+	rc = ipp_store(call, "w", &w);
+	free(data);
+	return rc;
+}
+
+int count_w(struct ipp_call *call)
+{
+	const struct ipp_value *w = ipp_variable(call, "w");
+
+	return ipp_return_integer(call, w ? (int64_t)w->shape[0] : -1);
+}
+
+int has_v(struct ipp_call *call)
+{
+	return ipp_return_integer(call, ipp_variable(call, "v") != NULL);
+}
+
+/* Makes a file "waiting", waits until somebody writes to the fifo "gate", and sets w to 42; both are
+ * in $HOME. */
+int store_after_gate(struct ipp_call *call)
+{
+	const struct ipp_value w = {.kind = IPP_INTEGER, .integer = 42};
+	char path[4096];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/waiting", getenv("HOME"));
+	file = fopen(path, "w");
+	if (file)
+		fclose(file);
+	snprintf(path, sizeof(path), "%s/gate", getenv("HOME"));
+	file = fopen(path, "r");
+	if (!file)
+		return ipp_fail_call(call, "there is no gate");
+	fgetc(file);
+	fclose(file);
+	return ipp_store(call, "w", &w);
+}
+
+/* A name that is none. */
+int store_badly(struct ipp_call *call)
+{
+	const struct ipp_value w = {.kind = IPP_INTEGER, .integer = 1};
+
+	return ipp_store(call, "w w", &w);
 }

@@ -1,8 +1,8 @@
-/* client/libipp/value.h - values between ipp/client.h and the wire. */
-#ifndef IPP_CLIENT_LIBIPP_VALUE_H
-#define IPP_CLIENT_LIBIPP_VALUE_H
+/* proto/value.h - values between the public headers and the wire.  Thread: any. */
+#ifndef IPP_PROTO_VALUE_H
+#define IPP_PROTO_VALUE_H
 
-#include "client/ipp/client.h"
+#include "engine/ipp/module.h"
 #include "proto/blob.h"
 #include "proto/ipp.pb-c.h"
 

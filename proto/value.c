@@ -1,4 +1,4 @@
-#include "client/libipp/value.h"
+#include "proto/value.h"
 
 #include <string.h>
 

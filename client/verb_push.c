@@ -1,0 +1,77 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/variable_verb.h"
+#include "proto/variable.h"
+
+/* "12" is an integer, "1.5e3" and "nan" are reals, all else is a text. */
+static struct ipp_value read_value(const char *word, bool text)
+{
+	const char *digits = word + (*word == '-' || *word == '+');
+	char *end;
+	long long integer;
+	double real;
+
+	if (!text && *digits &&
+	    (strchr("0123456789.", *digits) || strcmp(digits, "inf") == 0 ||
+	     strcmp(digits, "nan") == 0)) {
+		errno = 0;
+		integer = strtoll(word, &end, 10);
+		if (*end == '\0' && errno == 0)
+			return (struct ipp_value){
+				.kind = IPP_INTEGER, .integer = integer, .real = (double)integer};
+		real = strtod(word, &end);
+		if (*end == '\0')
+			return (struct ipp_value){.kind = IPP_REAL, .real = real};
+	}
+	return (struct ipp_value){.kind = IPP_TEXT, .text = word, .bytes = strlen(word)};
+}
+
+static int push_word(const struct variable_verb *words, char *word, struct ipp_error *err)
+{
+	char *value = strchr(word, '=');
+	struct ipp_value read;
+
+	*value++ = '\0';
+	if (*value == '@' && !words->text)
+		return ipp_push_file(words->client, words->targets, words->n_targets, word,
+				     value + 1, err);
+	read = read_value(value, words->text);
+	return ipp_push(words->client, words->targets, words->n_targets, word, &read, err);
+}
+
+static int push(int argc, char **argv)
+{
+	struct variable_verb words;
+	struct ipp_error err;
+	int rc = variable_options(&words, &verb_push, "tx", argc, argv);
+
+	if (rc != 0)
+		return rc;
+	if (optind == argc)
+		return verb_misuse(&verb_push, "push what? say NAME=VALUE or NAME=@FILE");
+	for (int i = optind; i < argc; i++)
+		if (!strchr(argv[i], '='))
+			return verb_misuse(&verb_push,
+					   "'%.60s' has no =: say NAME=VALUE or NAME=@FILE",
+					   argv[i]);
+	rc = variable_connect(&words, &err);
+	for (int i = optind; rc == 0 && i < argc; i++)
+		rc = push_word(&words, argv[i], &err);
+	variable_end(&words);
+	return rc < 0 ? verb_fail(&err) : 0;
+}
+
+const struct verb verb_push = {
+	.name = "push",
+	.summary = "set variables of the engines",
+	.usage = "usage: ipp-run push [--targets LIST] [--text] NAME=VALUE|NAME=@FILE...\n"
+		 "Set variables of the engines; functions see them, pull reads them.\n"
+		 "  NAME=VALUE      an integer, a real number, or else a text\n"
+		 "  NAME=@FILE.npy  the array in that file\n"
+		 "  NAME=@FILE      the bytes of any other file, an array of |u1\n"
+		 "  --text          VALUE is a text, whatever it looks like\n"
+		 "  --targets LIST  which engines: all (the default), or such as 0,2-5\n"
+		 "A name has letters, digits and _ . - and begins with a letter or _.\n",
+	.run = push,
+};

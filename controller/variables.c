@@ -1,0 +1,149 @@
+#include "controller/variables.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "controller/engine.h"
+#include "proto/frame.h"
+
+struct variable {
+	struct variable *next;
+	Ipp__Push *push; /* without targets */
+	struct blob *payload;
+};
+
+static void variable_free(struct variable *variable)
+{
+	if (variable->push)
+		ipp__push__free_unpacked(variable->push, NULL);
+	blob_unref(variable->payload);
+	free(variable);
+}
+
+static struct variable **place(struct engine *engine, const char *name)
+{
+	struct variable **at = &engine->variables;
+
+	while (*at && strcmp((*at)->push->value->name, name) != 0)
+		at = &(*at)->next;
+	return at;
+}
+
+static const struct variable *of_serial(const struct engine *engine, uint64_t serial)
+{
+	const struct variable *variable = engine->variables;
+
+	while (variable && variable->push->serial != serial)
+		variable = variable->next;
+	return variable;
+}
+
+/* A copy (gives); NULL when out of memory. */
+static Ipp__Push *push_copy(const Ipp__Push *push)
+{
+	const size_t bytes = ipp__push__get_packed_size(push);
+	uint8_t *packed = malloc(bytes + 1);
+	Ipp__Push *copy = NULL;
+
+	if (packed)
+		copy = ipp__push__unpack(NULL, ipp__push__pack(push, packed), packed);
+	free(packed);
+	return copy;
+}
+
+/* An engine of the same node that has it, or is about to. */
+static const struct engine *lead_of(const struct engine *engine, uint64_t serial)
+{
+	const struct cluster *cluster = engine->cluster;
+
+	for (size_t rank = 0; engine->share && rank < cluster->n_ranks; rank++) {
+		const struct engine *other = engine_find(cluster, (uint32_t)rank);
+
+		if (other && other != engine && other->share &&
+		    strcmp(other->host, engine->host) == 0 && of_serial(other, serial))
+			return other;
+	}
+	return NULL;
+}
+
+/* Large values lie in sealed memory, which a neighbour can hand on. */
+static void tell(const struct engine *engine, const struct variable *variable)
+{
+	const struct engine *lead = variable->payload && variable->payload->fd >= 0
+					    ? lead_of(engine, variable->push->serial)
+					    : NULL;
+	Ipp__Push push = *variable->push;
+
+	if (lead)
+		push.lead = lead->share;
+	link_send(engine->link, FRAME_PUSH, &push.base, lead ? NULL : variable->payload);
+}
+
+int variables_push(struct engine *engine, const Ipp__Push *push, uint64_t serial,
+		   struct blob *payload)
+{
+	struct variable *variable = calloc(1, sizeof(*variable));
+	Ipp__Push copied = *push;
+	struct variable **at = place(engine, push->value->name);
+
+	if (!variable)
+		return -ENOMEM;
+	copied.targets = NULL;
+	copied.serial = serial;
+	copied.lead = (char *)"";
+	*variable = (struct variable){.push = push_copy(&copied), .payload = blob_ref(payload)};
+	if (!variable->push) {
+		variable_free(variable);
+		return -ENOMEM;
+	}
+	if (*at) {
+		variable->next = (*at)->next;
+		variable_free(*at);
+	}
+	*at = variable;
+	tell(engine, variable);
+	return 0;
+}
+
+void variables_restore(struct engine *engine,
+		       void (*note_request)(struct engine *engine, uint64_t request))
+{
+	for (const struct variable *at = engine->variables; at; at = at->next) {
+		note_request(engine, at->push->request);
+		tell(engine, at);
+	}
+}
+
+void variables_send(const struct engine *engine, uint64_t serial)
+{
+	const struct variable *variable = of_serial(engine, serial);
+	Ipp__Share gone = IPP__SHARE__INIT;
+
+	gone.serial = serial;
+	if (variable)
+		link_send(engine->link, FRAME_PUSH, &variable->push->base, variable->payload);
+	else
+		link_send(engine->link, FRAME_SHARE, &gone.base, NULL);
+}
+
+void variables_forget(struct engine *engine, const char *name)
+{
+	struct variable **at = place(engine, name);
+	struct variable *variable = *at;
+
+	if (!variable)
+		return;
+	*at = variable->next;
+	variable_free(variable);
+}
+
+void variables_clear(struct engine *engine)
+{
+	while (engine->variables) {
+		struct variable *next = engine->variables->next;
+
+		variable_free(engine->variables);
+		engine->variables = next;
+	}
+}

@@ -1,0 +1,233 @@
+#!/usr/bin/env bats
+# Variables of the engines: push, pull, scatter, gather, ls and rm.
+
+load helper
+
+sample=$programs/tests/modules/sample.so
+
+@test "what was pushed is pulled: integers, reals, texts and arrays" {
+	start 2
+	ipp push i=-5 r=2.5e3 t='a b' e= word=nancy A=@"$data/X.npy"
+	[ "$status" = 0 ]
+	for pair in i:-5 r:2500 t:'a b' e: word:nancy A:'array <f8 (500, 50), 200000 bytes'; do
+		run -0 ipp-run pull --targets 1 "${pair%%:*}"
+		[ "$output" = "${pair#*:}" ]
+	done
+	run -0 ipp-run push --text i=7 t=@x
+	run -0 ipp-run ls --targets 0
+	show
+	[ "${lines[2]}" = "0 i 7" ]
+	[ "${lines[4]}" = "0 t @x" ]
+	ipp-run stop
+}
+
+@test "pull -o writes .npy files as np.save does, and other files as the bytes are" {
+	start 3
+	head -c 300000 /dev/urandom >bytes
+	: >empty
+	run -0 ipp-run push A=@"$data/X.npy" b=@bytes none=@empty n=7 t=text
+	run -0 ipp-run pull -o A.npy A
+	for rank in 0 1 2; do
+		cmp "A.$rank.npy" "$data/X.npy"
+	done
+	run -0 ipp-run pull --targets 1 -o B.npy A
+	cmp B.npy "$data/X.npy"
+	run -0 ipp-run pull --targets 2 -o got b
+	cmp got bytes
+	run -0 ipp-run pull --targets 2 -o got none
+	[ ! -s got ]
+	run -0 ipp-run pull --targets 2 -o got t
+	[ "$(cat got)" = text ]
+	run -0 ipp-run pull --targets 0 -o n.npy n
+	[ "$(od -An -td8 -j128 n.npy | tr -d ' ')" = 7 ]
+	ipp-run stop
+}
+
+@test "scatter and gather keep every dtype, order and shape" {
+	tar xf "$data/arrays.tar.xz"
+	start 3
+	for file in arrays/*.npy; do
+		name=$(basename "$file" .npy)
+		run -0 ipp-run scatter "$name=@$file"
+		run -0 ipp-run gather -o got.npy "$name"
+		cmp got.npy "$file"
+	done
+	for file in arrays/*.npy single/*.npy; do
+		run -0 ipp-run push "v=@$file"
+		run -0 ipp-run pull --targets 1 -o got.npy v
+		cmp got.npy "$file"
+	done
+	ipp-run stop
+}
+
+@test "shares are those of np.array_split, in the order of the targets" {
+	start 4
+	printf 'abcdefghij' >letters
+	run -0 ipp-run scatter --targets 0-2 v=@letters
+	for share in 0:abcd 1:efg 2:hij; do
+		run -0 ipp-run pull --targets "${share%:*}" -o got v
+		[ "$(cat got)" = "${share#*:}" ]
+	done
+	run -0 ipp-run gather --targets 1,2 -o got v
+	[ "$(cat got)" = efghij ]
+	run -0 ipp-run ls --targets 3
+	[ "$output" = "" ]
+	ipp-run stop
+}
+
+@test "what functions store is gathered, and outlives their worker" {
+	start 3
+	run -0 ipp-run scatter v=@"$data/Y.npy"
+	run -0 ipp-run apply "$sample:double_it"
+	run ! ipp-run apply --targets 1 "$sample:leave"
+	run -0 ipp-run apply "$sample:count_w"
+	[ "$output" = $'167\n167\n166' ]
+	run -0 ipp-run gather -o w.npy w
+	python3 - "$data/Y.npy" w.npy <<-'END'
+		import struct, sys
+		def read(path):
+		    data = open(path, "rb").read()[128:]
+		    return struct.unpack("<%dd" % (len(data) // 8), data)
+		assert [2 * y for y in read(sys.argv[1])] == list(read(sys.argv[2]))
+	END
+	ipp-run stop
+}
+
+@test "a pull waits for the tasks that its engine was given before" {
+	start 1
+	mkfifo gate
+	ipp-run push w=0
+	ipp-run apply "$sample:store_after_gate" &
+	wait_until 10 some_waits_at_gate
+	ipp-run pull w >pulled &
+	wait_until 10 pull_is_queued
+	[ ! -s pulled ]
+	echo >gate
+	wait
+	[ "$(cat pulled)" = 42 ]
+	ipp-run stop
+}
+
+some_waits_at_gate() { [ -e waiting ]; }
+pull_is_queued() { ipp-run status | grep -q ' 2 '; }
+
+@test "rm removes, for functions too" {
+	start 2
+	ipp-run push v=1 w=2
+	run -0 ipp-run rm --targets 1 v
+	run -0 ipp-run ls
+	[ "$output" = $'0 v 1\n0 w 2\n1 w 2' ]
+	run -0 ipp-run apply "$sample:has_v"
+	[ "$output" = $'1\n0' ]
+	run -0 ipp-run rm w
+	run -0 ipp-run ls --targets 1
+	[ "$output" = "" ]
+	ipp-run stop
+}
+
+@test "one copy of what is pushed, however many engines" {
+	start 8
+	head -c 50000000 /dev/zero | tr '\0' x >"$BATS_TEST_TMPDIR/large"
+	before=$(shmem_kb)
+	ipp-run push v=@"$BATS_TEST_TMPDIR/large"
+	grown=$(($(shmem_kb) - before))
+	echo "grown by $grown KiB"
+	((grown < 80000)) # one copy is 48829
+	ipp-run stop
+}
+
+shmem_kb() { awk '$1 == "Shmem:" { print $2 }' /proc/meminfo; }
+
+# ---- wrong use -------------------------------------------------------------------------------
+
+# say TEXT ARGS...: ipp-run says TEXT in one sentence, with exit code 125, and the cluster stays
+says()
+{
+	local text=$1
+	shift
+	ipp "$@"
+	show
+	[ "$status" = 125 ]
+	[ "$output" = "" ]
+	[ "${#stderr_lines[@]}" = 1 ]
+	[[ $stderr == *"$text"* ]]
+}
+
+@test "pull, gather and rm of what is not there name the engines that lack it" {
+	start 4
+	ipp-run push --targets 0,2 v=1
+	for verb in pull gather rm; do
+		says "engines 1 and 3 have no variable 'v'" "$verb" v
+		says "engine 3 has no variable 'v'" "$verb" --targets 3 v
+		ipp-run push --targets 0,2 v=1
+	done
+	says "ipp-run ls shows what there is" pull nothing
+	ipp-run stop
+}
+
+@test "scatter refuses what it cannot cut" {
+	start 3
+	tar xf "$data/arrays.tar.xz"
+	printf 'ab' >two
+	printf 'no array' >false.npy
+	says "two: has 2 rows, too few for 3 engines" scatter v=@two
+	says "there is no first axis to scatter along; push it" scatter v=@single/zero_d.npy
+	says "false.npy: is not a .npy file" scatter v=@false.npy
+	says "nowhere.npy: No such file" scatter v=@nowhere.npy
+	says ".: is no regular file" scatter v=@.
+	says "scatter what? say NAME=@FILE.npy" scatter v=5
+	ipp-run stop
+}
+
+@test "gather refuses parts that do not fit" {
+	start 3
+	tar xf "$data/arrays.tar.xz"
+	ipp-run push A=@"$data/X.npy" n=5 z=@single/zero_d.npy
+	ipp-run push --targets 1 A=@"$data/Y.npy"
+	says "the parts of 'A' do not fit: engine 0 has dtype <f8, shape (500, 50), engine 1 dtype" gather A
+	says "'n' of engine 0: is a single value, not an array" gather n
+	says "there is no first axis to join along" gather z
+	ipp-run stop
+}
+
+@test "names, values and targets that are none are refused" {
+	start 2
+	says "'1st' is no name for a variable" push 1st=1
+	says "'a b' is no name for a variable" push 'a b=1'
+	says "'' is no name for a variable" push =1
+	says "'x/y' is no name for a variable" pull x/y
+	says "'v' has no =: say NAME=VALUE or NAME=@FILE" push v
+	says "nowhere: No such file" push v=@nowhere
+	says "there is no engine 7" push --targets 7 v=1
+	says "say the name of one variable" pull
+	says "options such as --targets go before the name" pull v --targets 0
+	says "variables live in engines that stay" push --engines 2 v=1
+	ipp-run stop
+}
+
+@test "where there is no cluster, variables have no place" {
+	for verb in 'push v=1' 'pull v' 'scatter v=@x' 'gather v' ls 'rm v'; do
+		# shellcheck disable=SC2086     # words
+		refused "there is no cluster here" $verb
+	done
+}
+
+@test "a file that cannot be written is refused, and one that fills the disk is not left behind" {
+	[ "$(id -u)" = 0 ] || skip "only root can mount a small disk"
+	start 2
+	ipp-run push A=@"$data/X.npy"
+	says "nowhere/A.npy: cannot be written" pull --targets 0 -o nowhere/A.npy A
+	says "nowhere/A.npy: cannot be written" gather -o nowhere/A.npy A
+	mkdir small
+	for verb in "pull --targets 0" gather; do
+		# shellcheck disable=SC2016     # for that shell, whose disk is gone when it ends
+		run unshare --mount sh -c 'mount -t tmpfs -o size=64k tmpfs small
+			ipp-run '"$verb"' -o small/A.npy A; echo "code $?, left: $(ls small)"'
+
+		[ "${lines[0]}" = "ipp-run: small/A.npy: cannot be written: No space left on device" ]
+		[ "${lines[1]}" = "code 125, left: " ]
+	done
+	run -0 ipp-run push t=text
+	says "the value is a text, not an array" pull --targets 0 -o t.npy t
+	ipp-run stop
+}
