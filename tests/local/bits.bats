@@ -10,7 +10,7 @@ build()
 	shift
 	mkdir "$name"
 	printf '%s\n' "$source"/engine/forest/*.c "$source"/proto/error.c "$source"/tests/local/forest_bits.c |
-		(cd "$name" && xargs -P 2 -n 1 "$@" -std=c11 -D_GNU_SOURCE -I"$source" -ffp-contract=off -c)
+		(cd "$name" && xargs -P 2 -n 1 "$@" -std=c11 -D_GNU_SOURCE -I"$source" -I"$source/engine" -I"$source/client" -ffp-contract=off -c)
 	"$1" -o "$name/bits" "$name"/*.o -lm
 }
 
