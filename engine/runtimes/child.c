@@ -126,6 +126,7 @@ static pid_t start(const struct child *child)
 	/* NOLINTNEXTLINE(clang-analyzer-security.insecureAPI.vfork,clang-analyzer-unix.Vfork) */
 	pid = vfork();
 	if (pid == 0) {
+		/* System calls alone.  NOLINTNEXTLINE(clang-analyzer-unix.Vfork) */
 		become(child, &way, worker);
 		failed = errno;
 		_exit(127);

@@ -110,6 +110,7 @@ static int shell_start(struct shell *shell, const char *directory)
 	 * NOLINTNEXTLINE(clang-analyzer-security.insecureAPI.vfork,clang-analyzer-unix.Vfork) */
 	pid = vfork();
 	if (pid == 0) {
+		/* System calls alone.  NOLINTNEXTLINE(clang-analyzer-unix.Vfork) */
 		become_shell(shell, program, directory, worker);
 		failed = errno;
 		_exit(127);

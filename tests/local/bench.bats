@@ -9,7 +9,7 @@ load helper
 	[ "$status" = 0 ]
 	[ "${lines[0]}" = "2 engines; the cluster has 1 node" ]
 	for label in "apply to one engine" "apply to all engines" "no-op functions" "no-op commands" "push of 64 MiB"; do
-		[[ $output =~ $label[^$'\n']*\ [1-9] ]]
+		[[ $output =~ ${label}[^$'\n']*\ [1-9] ]]
 	done
 	[ "$stderr" = "" ]
 	wait_until 5 none_left
