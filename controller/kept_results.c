@@ -33,8 +33,10 @@ struct kept_results *kept_results_new(size_t *memory_bytes)
 {
 	struct kept_results *kept = calloc(1, sizeof(*kept));
 
-	if (kept)
-		*kept = (struct kept_results){.memory_bytes = memory_bytes, .fd = -1};
+	if (!kept)
+		return NULL;
+	kept->memory_bytes = memory_bytes;
+	kept->fd = -1;
 	return kept;
 }
 

@@ -47,7 +47,7 @@ struct request *request_new(struct client *client, uint64_t id, enum request_kin
 		free(request);
 		return NULL;
 	}
-	if (request->targets) {
+	if (targets && request->targets) {
 		memcpy(request->targets, targets->ranks,
 		       targets->n_ranks * sizeof(*request->targets));
 		request->n_targets = (uint32_t)targets->n_ranks;

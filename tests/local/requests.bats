@@ -2,6 +2,7 @@
 # Requests that are left behind and seen by others: --async, wait, result, cancel, status, queue,
 # history and top.
 
+# shellcheck disable=SC2030,SC2031,SC2016  # each test is a subshell of its own; $ is for the tasks
 load helper
 helper_teardown=$(declare -f teardown)
 
