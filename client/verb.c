@@ -229,8 +229,10 @@ int verb_targets(struct ipp_client *client, const char *text, uint32_t **out, si
 				      text, (*out)[i]);
 	}
 	free(named);
-	if (rc < 0)
+	if (rc < 0) {
 		free(*out);
+		*out = NULL;
+	}
 	return rc;
 }
 

@@ -1,0 +1,89 @@
+#!/usr/bin/env bats
+# Variables of engines on two nodes: what crosses the network, and how often.
+
+# shellcheck disable=SC2154,SC2016      # variables of helper.bash; $ is for the shell on the node
+load helper
+load installed
+
+home() { echo "$IPP_TEST_CLUSTER/home/alice"; }
+
+# bytes_file NAME BYTES: random ones, of alice's
+bytes_file()
+{
+	head -c "$2" /dev/urandom >"$(home)/$1"
+	chmod 644 "$(home)/$1"
+}
+
+# What engine 7's node, n2, has received by now.
+received='received() {
+	ipp-run apply --targets 7 -- awk "NR > 2 && \$1 != \"lo:\" { n += \$2 } END { printf \"%d\n\", n }" \
+		/proc/net/dev
+}'
+
+@test "pushed bytes cross the network once for the four engines of a node" {
+	bytes_file large 20000000
+	run_srun -N2 --ntasks-per-node=4 --ipp-engines bash -c "$received"'
+		before=$(received)
+		ipp-run push v=@large
+		echo $(($(received) - before))
+		ipp-run pull -o got v
+		for rank in 0 1 2 3 4 5 6 7; do cmp got.$rank large; done'
+	[ "$status" -eq 0 ]
+	[ "${#lines[@]}" -eq 1 ]
+	((lines[0] > 20000000 && lines[0] < 30000000))
+}
+
+@test "shares cross it once, and come back as they were" {
+	bytes_file large 8000000
+	run_srun -N2 --ntasks-per-node=4 --ipp-engines bash -c "$received"'
+		before=$(received)
+		ipp-run scatter v=@large
+		echo $(($(received) - before))
+		ipp-run gather -o got v && cmp got large'
+	[ "$status" -eq 0 ]
+	((lines[0] > 4000000 && lines[0] < 6000000))
+}
+
+# Engines 5, 6 and 7 have connected to where engine 4 shares, besides the four that listen
+lead_is_asked()
+{
+	[ "$(as root n2 grep -c slurm-ipp/ /proc/net/unix)" -ge 7 ]
+}
+
+@test "neighbours of an engine that dies with the bytes get them from the controller" {
+	bytes_file large 20000000
+	rm -f "$(home)"/{ids,go,code}
+	start_as alice head srun -N2 --ntasks-per-node=4 --ipp-engines --no-kill bash -c '
+		ipp-run ids >ids.new; mv ids.new ids
+		until [ -e go ]; do sleep 0.05; done
+		ipp-run push --targets 4-7 v=@large 2>err
+		echo $? >code.new
+		ipp-run pull --targets 5-7 -o got v
+		for rank in 5 6 7; do cmp got.$rank large || echo 1 >>code.new; done
+		mv code.new code'
+	wait_until 30 test -e "$(home)/ids"
+	lead=$(sed -n 's/^4 .*pid=\([0-9]*\).*/\1/p' "$(home)/ids")
+	as root n2 kill -STOP "$lead"
+	as alice n1 touch go
+	wait_until 10 lead_is_asked
+	as root n2 kill -KILL "$lead"
+	wait_until 30 test -e "$(home)/code"
+	wait "$started"
+	cat "$(home)/err"
+	[ "$(cat "$(home)/code")" = 125 ]
+	grep -q "to engine 4: engine 4 on n2 was lost" "$(home)/err"
+}
+
+@test "an engine that was started again gets what was pushed from its neighbours" {
+	bytes_file large 20000000
+	run_srun -N2 --ntasks-per-node=4 --ipp-engines --no-kill bash -c "$received"'
+		ipp-run push v=@large
+		before=$(received)
+		ipp-run apply --targets 5 -- sh -c "kill -9 \$(awk \"{ print \\\$4 }\" /proc/\$PPID/stat)" 2>/dev/null
+		until ipp-run pull --targets 5 -o got v 2>/dev/null; do :; done
+		echo $(($(received) - before))
+		cmp got large'
+	[ "$status" -eq 0 ]
+	[ "${#lines[@]}" -eq 1 ]
+	((lines[0] < 10000000))
+}
