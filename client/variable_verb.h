@@ -1,5 +1,5 @@
-/* client/variable_verb.h - what the verbs for variables share: they reach a cluster that is there, and
- * choose engines of it.
+/* client/variable_verb.h - what the verbs for variables share: they reach a cluster that is there,
+ * and choose engines of it.
  *
  * Thread: main. */
 #ifndef IPP_CLIENT_VARIABLE_VERB_H
@@ -20,8 +20,8 @@ struct variable_verb {
 
 /* Take the options that `allowed` names, "t" --targets, "o" --output, "x" --text; optind is then at
  * the first word.  0, or the exit code after saying what is wrong. */
-int variable_options(struct variable_verb *words, const struct verb *verb, const char *allowed, int argc,
-		   char **argv);
+int variable_options(struct variable_verb *words, const struct verb *verb, const char *allowed,
+		     int argc, char **argv);
 
 /* Engines that were started for a verb would end with it, so none are.  0 or a negative errno. */
 int variable_connect(struct variable_verb *words, struct ipp_error *err);

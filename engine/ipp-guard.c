@@ -23,7 +23,8 @@
 #define BACKOFF_MS 20	 /* doubled with each such death */
 #define PATIENCE_MS 2000 /* for an engine to end by itself once the owner has */
 #define STOPPED_MS 3000	 /* for a stopped engine to go on; the controller bears a longer silence */
-#define LATE_MS 2000	 /* past a deadline by so much: we were stopped ourselves, as by scontrol suspend */
+#define LATE_MS                                                                                    \
+	2000 /* past a deadline by so much: we were stopped ourselves, as by scontrol suspend */
 
 static long long now_ms(void)
 {

@@ -201,8 +201,8 @@ int has_v(struct ipp_call *call)
 	return ipp_return_integer(call, ipp_variable(call, "v") != NULL);
 }
 
-/* Makes a file "waiting", waits until somebody writes to the fifo "gate", and sets w to 42; both are
- * in $HOME. */
+/* Makes a file "waiting", waits until somebody writes to the fifo "gate", and sets w to 42; both
+ * are in $HOME. */
 int store_after_gate(struct ipp_call *call)
 {
 	const struct ipp_value w = {.kind = IPP_INTEGER, .integer = 42};
