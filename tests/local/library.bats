@@ -112,3 +112,12 @@ well()
 	left=$(grep -vE 'proto/(error|npy|sealed|template)\.h' <<<"$output" || true)
 	[ "$left" = "" ]
 }
+
+@test "modules of ours are written against the public headers, and what they are made of" {
+	cd "$root"
+	run grep -nE '#include "' -r engine/modules
+	show
+	[ "$(wc -l <<<"$output")" -gt 5 ]
+	left=$(grep -vE '"engine/(modules|forest)/' <<<"$output" || true)
+	[ "$left" = "" ]
+}

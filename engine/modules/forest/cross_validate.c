@@ -9,7 +9,6 @@
 
 #include "engine/modules/forest/folds.h"
 #include "engine/modules/forest/study.h"
-#include "proto/error.h"
 
 ipp_function cross_validate;
 

@@ -4,12 +4,12 @@
  * Item: which chunk.  Result: an array of bytes, "|u1": the sums of forest_oob() and its counts,
  * both as doubles, then the sums of forest_importance(), then the trees as forest_write() gives
  * them; what was not asked for is left out, and so are the trees with model=0. */
+#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/modules/forest/study.h"
-#include "proto/error.h"
 
 ipp_function fit;
 
@@ -23,9 +23,11 @@ static int add_oob(const struct study *study, const struct forest *forest, doubl
 {
 	const size_t n = study->x.n_rows;
 	uint32_t *counts = calloc(n, sizeof(*counts));
-	int rc = counts ? forest_oob(forest, study->data, sums, counts, err)
-			: ipp_fail(err, 12, "out of memory");
+	int rc;
 
+	if (!counts)
+		return study_fail(err, ENOMEM, "out of memory");
+	rc = forest_oob(forest, study->data, sums, counts, err);
 	for (size_t i = 0; rc == 0 && i < n; i++)
 		sums[n + i] = counts[i];
 	free(counts);
@@ -44,7 +46,8 @@ static int describe(struct ipp_call *call, const struct study *study, const stru
 	out->n_bytes = (oob + importance) * sizeof(double) + (model ? forest_bytes(forest) : 0);
 	out->bytes = calloc(1, out->n_bytes + 1);
 	if (!out->bytes)
-		return ipp_fail(err, 12, "out of memory for %zu bytes of trees", out->n_bytes);
+		return study_fail(err, ENOMEM, "out of memory for %zu bytes of trees",
+				  out->n_bytes);
 	sums = (double *)(void *)out->bytes;
 	if (oob)
 		rc = add_oob(study, forest, sums, err);

@@ -1,7 +1,6 @@
 /* engine/modules/forest/loo.c - leave-one-out (loo): fit a forest without one row, predict that
  * row. Item: the row.  Result: its prediction, a real. */
 #include "engine/modules/forest/study.h"
-#include "proto/error.h"
 
 ipp_function loo;
 

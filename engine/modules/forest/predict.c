@@ -2,6 +2,7 @@
  *
  * Variables: forest.model, bytes of forest_write(); forest.X (n x p), "<f8".  Arguments: chunk, how
  * many rows a task predicts.  Item: which chunk.  Result: an array (m), "<f8". */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +10,6 @@
 
 #include "engine/forest/forest.h"
 #include "engine/modules/forest/study.h"
-#include "proto/error.h"
 
 ipp_function predict;
 
@@ -28,7 +28,8 @@ static const struct forest *model(struct ipp_call *call, struct ipp_error *err)
 	if (forest)
 		return forest;
 	if (!bytes || bytes->kind != IPP_ARRAY) {
-		ipp_fail(err, 22, "this engine lacks the model: forest.model was not pushed to it");
+		study_fail(err, EINVAL,
+			   "this engine lacks the model: forest.model was not pushed to it");
 		return NULL;
 	}
 	if (forest_read(&forest, bytes->data, bytes->bytes, err) < 0)

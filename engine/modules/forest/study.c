@@ -1,12 +1,23 @@
 #include "engine/modules/forest/study.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/error.h"
-
 IPP_MODULE
+
+int study_fail(struct ipp_error *err, int code, const char *fmt, ...)
+{
+	va_list args;
+
+	err->code = code;
+	va_start(args, fmt);
+	vsnprintf(err->text, sizeof(err->text), fmt, args);
+	va_end(args);
+	return -code;
+}
 
 static void study_free(void *arg)
 {
@@ -60,13 +71,14 @@ const struct study *study_get(struct ipp_call *call, struct ipp_error *err)
 	if (*kept)
 		return *kept;
 	if (!is_doubles(x, 2) || !is_doubles(y, 1) || y->shape[0] != x->shape[0]) {
-		ipp_fail(err, EINVAL,
-			 "this engine lacks the data: forest.X and forest.Y were not pushed to it");
+		study_fail(
+			err, EINVAL,
+			"this engine lacks the data: forest.X and forest.Y were not pushed to it");
 		return NULL;
 	}
 	study = calloc(1, sizeof(*study));
 	if (!study) {
-		ipp_fail(err, ENOMEM, "out of memory");
+		study_fail(err, ENOMEM, "out of memory");
 		return NULL;
 	}
 	study->x = forest_matrix(x->data, x->shape[0], x->shape[1]);

@@ -7,11 +7,10 @@
 #ifndef IPP_MODULES_FOREST_STUDY_H
 #define IPP_MODULES_FOREST_STUDY_H
 
+#include <ipp/error.h>
 #include <ipp/module.h>
 
 #include "engine/forest/forest.h"
-
-struct ipp_error;
 
 struct study {
 	struct forest_data *data;
@@ -22,6 +21,10 @@ struct study {
 
 /* The call's study, made at its first task on this worker; NULL and the reason. */
 const struct study *study_get(struct ipp_call *call, struct ipp_error *err);
+
+/* Fill *err; returns -code. */
+int study_fail(struct ipp_error *err, int code, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /* An integer argument; `otherwise` when it was not given. */
 int64_t study_integer(const struct ipp_call *call, const char *name, int64_t otherwise);
