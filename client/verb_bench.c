@@ -11,8 +11,8 @@
 #define TRIPS_MAX 100000
 #define WARM_UP 20
 #define FIRST_MAP 256
-#define PUSH_BYTES (64u << 20)
-#define VARIABLE "ipp-bench"
+#define VALUE_BYTES (64u << 20)
+#define VARIABLE "ipp_bench"
 
 struct figure {
 	const char *key, *label, *unit;
@@ -24,7 +24,7 @@ struct bench {
 	uint32_t *targets;
 	size_t n_targets, n_hosts;
 	double seconds;
-	struct figure figures[8];
+	struct figure figures[16];
 	size_t n_figures;
 
 	/* The map that runs. */
@@ -172,33 +172,57 @@ static int measure_maps(struct bench *bench, struct ipp_error *err)
 
 /* ---- values ---- */
 
-static int measure_push(struct bench *bench, struct ipp_error *err)
+static void note_mb(struct bench *bench, const char *key, const char *label, double bytes,
+		    double begin)
 {
-	const uint64_t shape[] = {PUSH_BYTES};
-	uint8_t *bytes = malloc(PUSH_BYTES);
+	note(bench, key, label, "MB/s", bytes / 1e6 / (verb_seconds() - begin));
+}
+
+/* All that the cluster then holds of it is taken away again. */
+static int move_values(struct bench *bench, const struct ipp_value *value, struct ipp_error *err)
+{
+	const double all = (double)value->bytes * (double)bench->n_targets;
+	struct ipp_gathered gathered;
+	double begin = verb_seconds();
+	int rc = ipp_push(bench->client, bench->targets, bench->n_targets, VARIABLE, value, err);
+
+	if (rc < 0)
+		return rc;
+	note_mb(bench, "push_mb_per_s", "push of 64 MiB to each engine, together", all, begin);
+	begin = verb_seconds();
+	rc = ipp_scatter(bench->client, bench->targets, bench->n_targets, VARIABLE, value, err);
+	if (rc == 0) {
+		note_mb(bench, "scatter_mb_per_s", "scatter of 64 MiB", VALUE_BYTES, begin);
+		begin = verb_seconds();
+		rc = ipp_gather(bench->client, bench->targets, bench->n_targets, VARIABLE,
+				&gathered, err);
+	}
+	if (rc == 0) {
+		note_mb(bench, "gather_mb_per_s", "gather of them", VALUE_BYTES, begin);
+		ipp_gathered_free(&gathered);
+	}
+	return rc < 0 ? rc
+		      : ipp_remove(bench->client, bench->targets, bench->n_targets, VARIABLE, err);
+}
+
+static int measure_values(struct bench *bench, struct ipp_error *err)
+{
+	const uint64_t shape[] = {VALUE_BYTES};
+	uint8_t *bytes = malloc(VALUE_BYTES);
 	const struct ipp_value value = {.kind = IPP_ARRAY,
-					.bytes = PUSH_BYTES,
+					.bytes = VALUE_BYTES,
 					.dtype = "|u1",
 					.shape = shape,
 					.n_dims = 1,
 					.data = bytes};
-	const struct ipp_value nothing = {.kind = IPP_INTEGER};
-	double begin;
 	int rc;
 
 	if (!bytes)
 		return ipp_fail(err, ENOMEM, "ipp-run: out of memory for %u bytes to push",
-				PUSH_BYTES);
-	memset(bytes, 1, PUSH_BYTES); /* touch them: that is not ours to measure */
-	begin = verb_seconds();
-	rc = ipp_push(bench->client, bench->targets, bench->n_targets, VARIABLE, &value, err);
-	if (rc == 0)
-		note(bench, "push_mb_per_s", "push of 64 MiB to all engines, together", "MB/s",
-		     PUSH_BYTES / 1e6 * (double)bench->n_targets / (verb_seconds() - begin));
+				VALUE_BYTES);
+	memset(bytes, 1, VALUE_BYTES); /* touch them: that is not ours to measure */
+	rc = move_values(bench, &value, err);
 	free(bytes);
-	if (rc == 0) /* a small one in its place */
-		rc = ipp_push(bench->client, bench->targets, bench->n_targets, VARIABLE, &nothing,
-			      err);
 	return rc;
 }
 
@@ -257,7 +281,7 @@ static int measure(struct bench *bench, struct ipp_error *err)
 	if (rc == 0)
 		rc = measure_maps(bench, err);
 	if (rc == 0)
-		rc = measure_push(bench, err);
+		rc = measure_values(bench, err);
 	return rc;
 }
 
@@ -314,7 +338,7 @@ static int bench_verb(int argc, char **argv)
 
 const struct verb verb_bench = {
 	.name = "bench",
-	.summary = "how fast this cluster is: round trips, tasks, commands, push",
+	.summary = "how fast this cluster is: round trips, tasks, commands, values",
 	.usage = "usage: ipp-run bench [--targets LIST] [--engines N] [--seconds S] [--json]\n"
 		 "Measure what the cluster adds to a task: functions and commands that do nothing, "
 		 "and values.\n"

@@ -8,11 +8,20 @@ load helper
 	show
 	[ "$status" = 0 ]
 	[ "${lines[0]}" = "2 engines; the cluster has 1 node" ]
-	for label in "apply to one engine" "apply to all engines" "no-op functions" "no-op commands" "push of 64 MiB"; do
+	for label in "apply to one engine" "apply to all engines" "no-op functions" "no-op commands" "push of 64 MiB" "scatter of 64 MiB" "gather of them"; do
 		[[ $output =~ ${label}[^$'\n']*\ [1-9] ]]
 	done
 	[ "$stderr" = "" ]
 	wait_until 5 none_left
+}
+
+@test "bench takes away what it pushed" {
+	start 2
+	ipp bench --seconds 0.05
+	ipp ls
+	show
+	[[ $output != *ipp_bench* ]]
+	ipp-run stop
 }
 
 @test "bench --json is one object whose figures are numbers above 0" {
