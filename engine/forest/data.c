@@ -122,7 +122,7 @@ int forest_data_new(struct forest_data **gives, const struct forest_matrix *x, c
 	data->row_of = malloc(data->n * sizeof(*data->row_of));
 	data->id_of = malloc(data->n * sizeof(*data->id_of));
 	data->tied = malloc(data->p);
-	data->order = malloc(cells * (data->narrow_ids ? 2 : 4));
+	data->order = malloc((cells + LIST_SLACK) * (data->narrow_ids ? 2 : 4));
 	data->ranks = calloc(cells + RANK_SLACK, data->narrow_ranks ? 2 : 4);
 	if (!data->y || !data->row_of || !data->id_of || !data->tied || !data->order ||
 	    !data->ranks)

@@ -86,71 +86,68 @@ INLINE unsigned marked(__m256i ids, const struct bit_table *table)
 		_mm_packs_epi16(_mm256_castsi256_si128(set), _mm256_extracti128_si256(set, 1)));
 }
 
-INLINE unsigned is_marked(const struct marks *marks, unsigned id)
+/* The same, but none beyond the first n. */
+INLINE unsigned marked_of(__m256i ids, const struct bit_table *table, unsigned n)
 {
-	return (marks->words[id / 64] >> (id % 64)) & 1;
+	const unsigned mask = marked(ids, table);
+
+	return n < 16 ? _bzhi_u32(mask, n) : mask;
 }
 
-INLINE unsigned filter_list(uint16_t *dst, const uint16_t *src, unsigned n,
-			    const struct marks *marks, const struct bit_table *table)
+INLINE __m256i load_ids(const uint16_t *ids)
 {
-	unsigned kept = 0, i = 0;
+	return _mm256_loadu_si256((const __m256i *)ids);
+}
 
-	for (; i + 16 <= n; i += 16) {
-		const __m256i ids = _mm256_loadu_si256((const __m256i *)(src + i));
-		const unsigned mask = marked(ids, table);
-		const __m128i low = _mm256_castsi256_si128(ids);
-		const __m128i high = _mm256_extracti128_si256(ids, 1);
+/* Those of 8 ids whose bit in mask is set. */
+INLINE void store_ids(uint16_t *to, __m128i ids, unsigned mask)
+{
+	_mm_storeu_si128((__m128i *)to, compress(ids, mask));
+}
 
-		_mm_storeu_si128((__m128i *)(dst + kept), compress(low, mask & 255));
+/* Whole vectors are written; what follows the list is put back. */
+INLINE unsigned filter_list(uint16_t *dst, const uint16_t *src, unsigned n,
+			    const struct bit_table *table)
+{
+	const __m256i after = load_ids(dst + n);
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < n; i += 16) {
+		const __m256i ids = load_ids(src + i);
+		const unsigned mask = marked_of(ids, table, n - i);
+
+		store_ids(dst + kept, _mm256_castsi256_si128(ids), mask & 255);
 		kept += (unsigned)__builtin_popcount(mask & 255);
-		_mm_storeu_si128((__m128i *)(dst + kept), compress(high, mask >> 8));
+		store_ids(dst + kept, _mm256_extracti128_si256(ids, 1), mask >> 8);
 		kept += (unsigned)__builtin_popcount(mask >> 8);
 	}
-	for (; i < n; i++) {
-		const unsigned id = src[i];
-
-		dst[kept] = (uint16_t)id;
-		kept += is_marked(marks, id);
-	}
+	_mm256_storeu_si256((__m256i *)(dst + n), after);
 	return kept;
 }
 
-INLINE unsigned partition_list(uint16_t *list, unsigned n, const struct marks *marks,
-			       const struct bit_table *table, uint16_t *room)
+INLINE unsigned partition_list(uint16_t *list, unsigned n, const struct bit_table *table,
+			       uint16_t *room)
 {
-	unsigned left = 0, right = 0, i = 0;
+	const __m256i after = load_ids(list + n);
+	unsigned left = 0;
 
-	for (; i + 16 <= n; i += 16) {
-		const __m256i ids = _mm256_loadu_si256((const __m256i *)(list + i));
-		const unsigned mask = marked(ids, table);
+	for (unsigned i = 0; i < n; i += 16) {
+		const __m256i ids = load_ids(list + i);
+		const unsigned mask = marked_of(ids, table, n - i);
 		const unsigned low_left = mask & 255, high_left = mask >> 8;
 		const __m128i low = _mm256_castsi256_si128(ids);
 		const __m128i high = _mm256_extracti128_si256(ids, 1);
 
-		_mm_storeu_si128((__m128i *)(list + left), compress(low, low_left));
-		_mm_storeu_si128((__m128i *)(room + right), compress(low, low_left ^ 255));
+		store_ids(list + left, low, low_left);
+		store_ids(room + i - left, low, low_left ^ 255);
 		left += (unsigned)__builtin_popcount(low_left);
-		right = i + 8 - left;
-		_mm_storeu_si128((__m128i *)(list + left), compress(high, high_left));
-		_mm_storeu_si128((__m128i *)(room + right), compress(high, high_left ^ 255));
+		store_ids(list + left, high, high_left);
+		store_ids(room + i + 8 - left, high, high_left ^ 255);
 		left += (unsigned)__builtin_popcount(high_left);
-		right = i + 16 - left;
 	}
-	for (; i < n; i++) {
-		const unsigned id = list[i];
-		const unsigned is_left = is_marked(marks, id);
-
-		list[left] = (uint16_t)id;
-		room[right] = (uint16_t)id;
-		left += is_left;
-		right += 1 - is_left;
-	}
-	for (i = 0; i + 8 <= right; i += 8)
-		_mm_storeu_si128((__m128i *)(list + left + i),
-				 _mm_loadu_si128((const __m128i *)(room + i)));
-	for (; i < right; i++)
-		list[left + i] = room[i];
+	for (unsigned i = 0; i < n - left; i += 16)
+		_mm256_storeu_si256((__m256i *)(list + left + i), load_ids(room + i));
+	_mm256_storeu_si256((__m256i *)(list + n), after);
 	return left;
 }
 
@@ -159,7 +156,7 @@ AVX2 static void filter(const struct spans *to, const struct spans *from, const 
 	const struct bit_table table = load_bits(marks);
 
 	for (uint32_t f = 0; f < from->n_lists; f++)
-		filter_list(to->ids + f * to->stride, from->ids + f * from->stride, from->n, marks,
+		filter_list(to->ids + f * to->stride, from->ids + f * from->stride, from->n,
 			    &table);
 }
 
@@ -168,7 +165,7 @@ AVX2 static void partition(const struct spans *spans, const struct marks *marks,
 	const struct bit_table table = load_bits(marks);
 
 	for (uint32_t f = 0; f < spans->n_lists; f++)
-		partition_list(spans->ids + f * spans->stride, spans->n, marks, &table, room);
+		partition_list(spans->ids + f * spans->stride, spans->n, &table, room);
 }
 
 /* ---- splits ---- */
