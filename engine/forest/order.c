@@ -1,5 +1,6 @@
 #include "engine/forest/order.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 uint64_t order_key(double value)
@@ -26,19 +27,17 @@ static void insertion_sort(struct order_item *items, size_t n)
 	}
 }
 
-struct order_item *order_sort(struct order_item *items, struct order_item *spare, size_t n)
+/* A stable sort by bytes first to 7 of the keys. */
+static struct order_item *sort_bytes(struct order_item *items, struct order_item *spare, size_t n,
+				     unsigned first)
 {
 	uint32_t count[8][256] = {{0}};
 
-	if (n <= INSERTION_MAX) {
-		insertion_sort(items, n);
-		return items;
-	}
 	for (size_t i = 0; i < n; i++) {
-		for (unsigned d = 0; d < 8; d++)
+		for (unsigned d = first; d < 8; d++)
 			count[d][(items[i].key >> (8 * d)) & 255]++;
 	}
-	for (unsigned d = 0; d < 8; d++) {
+	for (unsigned d = first; d < 8; d++) {
 		struct order_item *const from = items;
 		uint32_t at = 0;
 
@@ -56,4 +55,32 @@ struct order_item *order_sort(struct order_item *items, struct order_item *spare
 		spare = from;
 	}
 	return items;
+}
+
+static bool is_sorted(const struct order_item *items, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		if (items[i - 1].key > items[i].key)
+			return false;
+	}
+	return true;
+}
+
+/* So few doubles are mostly told apart by the upper five bytes. */
+#define UPPER_BYTES_MAX 20000
+
+struct order_item *order_sort(struct order_item *items, struct order_item *spare, size_t n)
+{
+	struct order_item *sorted;
+
+	if (n <= INSERTION_MAX) {
+		insertion_sort(items, n);
+		return items;
+	}
+	if (n > UPPER_BYTES_MAX)
+		return sort_bytes(items, spare, n, 0);
+	sorted = sort_bytes(items, spare, n, 3);
+	if (is_sorted(sorted, n))
+		return sorted;
+	return sort_bytes(sorted, sorted == items ? spare : items, n, 0);
 }

@@ -286,6 +286,25 @@ static void neighbouring_doubles_are_parted_by_the_lower_one(void **state)
 	assert_fits_exactly(&t);
 }
 
+static void columns_that_differ_in_their_last_bits_are_sorted(void **state)
+{
+	double x[300], y[300];
+	const struct table t = {300, 1, x, y};
+	const struct forest_options options = whole_sample();
+	struct forest *forest;
+
+	(void)state;
+	for (int i = 0; i < 300; i++) {
+		y[i] = i / 100;
+		/* out of order within each hundred rows of the same target */
+		x[i] = 1 + (100 * y[i] + i * 37 % 100) * DBL_EPSILON;
+	}
+	forest = fit(&t, &options);
+	assert_int_equal(forest_nodes(forest), 5);
+	forest_free(forest);
+	assert_fits_exactly(&t);
+}
+
 static void minus_zero_equals_zero(void **state)
 {
 	double x[4] = {0.0, -0.0, -0.0, 0.0}, y[4] = {1, 2, 3, 6};
@@ -701,6 +720,7 @@ int main(void)
 		cmocka_unit_test(targets_are_told_apart_down_to_the_last_bit),
 		cmocka_unit_test(values_from_1e_minus_300_to_1e300_are_told_apart),
 		cmocka_unit_test(neighbouring_doubles_are_parted_by_the_lower_one),
+		cmocka_unit_test(columns_that_differ_in_their_last_bits_are_sorted),
 		cmocka_unit_test(minus_zero_equals_zero),
 		cmocka_unit_test(constant_targets_make_a_single_leaf),
 		cmocka_unit_test(constant_columns_are_never_split),
