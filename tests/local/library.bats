@@ -109,7 +109,7 @@ well()
 	# Apart from the library and its own helpers: files, numbers and error texts.
 	run grep -nE '#include "(launcher|controller|client/libipp)/|#include "proto/' client/*.c client/*.h
 	show
-	left=$(grep -vE 'proto/(error|npy|sealed|template)\.h' <<<"$output" || true)
+	left=$(grep -vE 'proto/(error|npy|sealed|template|variable)\.h' <<<"$output" || true)
 	[ "$left" = "" ]
 }
 
@@ -120,4 +120,17 @@ well()
 	[ "$(wc -l <<<"$output")" -gt 5 ]
 	left=$(grep -vE '"engine/(modules|forest)/' <<<"$output" || true)
 	[ "$left" = "" ]
+}
+
+@test "the manuals name each function of the public headers" {
+	cd "$root"
+	local name
+	while read -r name; do
+		echo "$name"
+		grep -qE "^\.(It )?Fn .*\b$name\b" docs/man/libipp.3
+	done < <(sed -nE 's/^[a-z][a-z0-9_ *]*[ *](ipp_[a-z_]+)\(.*/\1/p' client/ipp/client.h)
+	while read -r name; do
+		echo "$name"
+		grep -qE "^\.It Fn $name\b" docs/man/ipp-module.3
+	done < <(sed -nE 's/^static inline .*[ *](ipp_[a-z_]+)\(.*/\1/p' engine/ipp/module.h)
 }
