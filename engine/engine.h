@@ -1,4 +1,4 @@
-/* engine/engine.h - an engine: a link to the controller, a namespace, and a worker that runs what
+/* engine/engine.h - an engine: a link to the controller, variables, and a worker that runs what
  * comes.  The worker may die at any time; the engine then says which task did it, starts another
  * and gives it everything again.
  *
