@@ -73,11 +73,12 @@ static int next(void *owner, struct ipp_value *item)
 
 static void print(struct map *map, const struct ipp_result *result)
 {
-	char who[48];
+	char who[48] = "";
 
 	if (map->talks || result->err_bytes > 0 || result->outcome != IPP_OK)
 		sinks_make_way(&map->sinks);
-	snprintf(who, sizeof(who), "item %llu", (unsigned long long)result->index);
+	if (result->outcome != IPP_OK)
+		snprintf(who, sizeof(who), "item %llu", (unsigned long long)result->index);
 	verb_print_result(result, who);
 }
 

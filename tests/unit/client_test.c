@@ -335,6 +335,13 @@ static void arguments_may_be_arrays(void **state)
 	const double u[] = {1, 2, 3}, v[] = {10};
 	const uint64_t shapes[] = {3, 1};
 	const struct ipp_argument arguments[] = {
+		{"odd",
+		 {.kind = IPP_ARRAY,
+		  .dtype = "|u1",
+		  .shape = &shapes[0],
+		  .n_dims = 1,
+		  .data = "123",
+		  .bytes = 3}},
 		{"u",
 		 {.kind = IPP_ARRAY,
 		  .dtype = "<f8",
@@ -358,7 +365,7 @@ static void arguments_may_be_arrays(void **state)
 	(void)state;
 	run.function = sample("weigh");
 	run.arguments = arguments;
-	run.n_arguments = 2;
+	run.n_arguments = 3;
 	request = submit(&run);
 	result = next(request);
 	assert_string_equal(result->error, "");
