@@ -39,8 +39,8 @@ struct sink {
 /* A line a task in the columns of GNU parallel's --joblog. */
 int joblog_open(struct sink **out, const char *path, struct ipp_error *err);
 
-/* Folders as GNU parallel's --results has them: FOLDER/1/ITEM/ with stdout, stderr and seq. */
-int results_open(struct sink **out, const char *folder, struct ipp_error *err);
+/* Folders as GNU parallel's --results has them: PATH/1/ITEM/ with stdout, stderr and seq. */
+int results_open(struct sink **out, const char *path, struct ipp_error *err);
 
 /* A JSON object a line and task, on standard output. */
 int json_open(struct sink **out, struct ipp_error *err);

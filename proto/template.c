@@ -294,15 +294,15 @@ int template_copy(char ***out, char *const *argv, size_t n_argv, struct ipp_erro
 {
 	char **words = calloc(n_argv + 1, sizeof(*words));
 
-	for (size_t i = 0; words && i < n_argv; i++) {
-		words[i] = strdup(argv[i]);
-		if (words[i])
-			continue;
-		template_free(words);
-		words = NULL;
-	}
 	if (!words)
 		return ipp_fail(err, ENOMEM, "out of memory for its words");
+	for (size_t i = 0; i < n_argv; i++) {
+		words[i] = strdup(argv[i]);
+		if (!words[i]) {
+			template_free(words);
+			return ipp_fail(err, ENOMEM, "out of memory for its words");
+		}
+	}
 	*out = words;
 	return 0;
 }
