@@ -47,7 +47,7 @@ static int make_slots(struct fetching *fetching, uint64_t n)
 	fetching->slots = calloc(n_slots, sizeof(*fetching->slots));
 	if (!fetching->slots) {
 		fetching->slots = before.slots;
-		return ipp_fail(fetching->err, ENOMEM, "ipp-run: out of memory for results");
+		return ipp_fail(fetching->err, ENOMEM, "out of memory for results");
 	}
 	fetching->n_slots = n_slots;
 	for (uint64_t i = before.first; i < before.last; i++)
@@ -64,7 +64,7 @@ static int give(struct fetching *fetching, const struct arrival *arrival, size_t
 	arrival_read(arrival, which, &result);
 	engines_host(fetching->client, result.engine, &result.host);
 	if (fetch->done(fetch->owner, &result) != 0)
-		return ipp_fail(fetching->err, ECANCELED, "ipp-run: stopped");
+		return ipp_fail(fetching->err, ECANCELED, "stopped");
 	return 0;
 }
 
@@ -99,13 +99,12 @@ static int store(struct fetching *fetching, struct arrival *arrival, size_t whic
 		return give(fetching, arrival, which);
 	if (index < fetching->first || index - fetching->first >= SPREAD_MAX)
 		return ipp_fail(fetching->err, EPROTO,
-				"ipp-run: the controller sent a result that makes no sense");
+				"the controller sent a result that makes no sense");
 	rc = make_slots(fetching, index - fetching->first + 1);
 	if (rc < 0)
 		return rc;
 	if (slot_of(fetching, index)->arrival)
-		return ipp_fail(fetching->err, EPROTO,
-				"ipp-run: the controller sent a result twice");
+		return ipp_fail(fetching->err, EPROTO, "the controller sent a result twice");
 	arrival->users++;
 	*slot_of(fetching, index) = (struct slot){arrival, which};
 	if (fetching->last <= index)
@@ -177,7 +176,7 @@ int ipp_fetch(struct ipp_client *client, uint64_t id, const struct ipp_fetch *fe
 	if (rc == 0)
 		rc = give_ready(&fetching, true);
 	if (rc == 0 && fetching.finished->why[0])
-		rc = ipp_fail(err, ECANCELED, "ipp-run: %.480s", fetching.finished->why);
+		rc = ipp_fail(err, ECANCELED, "%.480s", fetching.finished->why);
 	if (fetching.finished)
 		*out = (struct ipp_fetched){
 			.done = fetching.finished->done,

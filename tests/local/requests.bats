@@ -92,7 +92,7 @@ is() { [ "$(state "$1")" = "$2" ]; }
 	[ "$output" = $'1\n\n2\n3' ]
 	ipp result "$id"
 	[ "$status" = 125 ]
-	[ "$stderr" = "ipp-run: there is no request $id" ]
+	[ "$stderr" = "ipp-run result: there is no request $id" ]
 	ipp-run stop
 }
 
@@ -104,7 +104,7 @@ is() { [ "$(state "$1")" = "$2" ]; }
 	submit map --async --keep-going -- sh -c 'head -c 10000000 /dev/zero | tr "\0" $1' sh ::: 0 1 2 3 4 5 6 7 8 9
 	ipp wait "$id"
 	[ "$status" = 0 ]
-	ls -l "/proc/$(ours ipp-controller)/fd" | grep "$PWD/there/.*(deleted)"
+	find "/proc/$(ours ipp-controller)/fd" -lname "$PWD/there/*(deleted)" | grep -q .
 	[ -z "$(ls there)" ]
 	ipp-run result "$id" | fold -w 10000000 | cut -c 1,10000000 >got
 	[ "$(cat got)" = "$(printf '%s\n' 00 11 22 33 44 55 66 77 88 99)" ]
@@ -117,7 +117,7 @@ is() { [ "$(state "$1")" = "$2" ]; }
 	ipp wait "$id"
 	show
 	[ "$status" = 125 ]
-	[[ $stderr == "ipp-run: "*"cannot keep results in /nonexistent: No such file or directory; set TMPDIR"* ]]
+	[[ $stderr == "ipp-run wait: "*"cannot keep results in /nonexistent: No such file or directory; set TMPDIR"* ]]
 	is "$id" failed
 	ipp-run stop
 }
@@ -151,7 +151,7 @@ is() { [ "$(state "$1")" = "$2" ]; }
 	wait %2
 	ipp result "$id"
 	[ "$status" = 125 ]
-	[[ $stderr == "ipp-run: the results of request $id were not kept: "* ]]
+	[[ $stderr == "ipp-run result: the results of request $id were not kept: "* ]]
 	wait %1
 	ipp-run stop
 }
@@ -172,7 +172,7 @@ is() { [ "$(state "$1")" = "$2" ]; }
 	wait %1 || code=$?
 	[ "$code" = 125 ]
 	cat client.log
-	grep "ipp-run: .*cancelled by client" client.log
+	grep "ipp-run map: .*cancelled by client" client.log
 	wait_until 5 n_run sleep 0
 	ipp apply -- echo alive
 	[ "$output" = alive ]
@@ -344,7 +344,7 @@ screen_has() { terminal capture-pane -p | grep -q -- "$1"; }
 	terminal send-keys "ipp-run top" Enter
 	wait_until 10 screen_has '^ipp-run top '
 	ipp-run stop
-	wait_until 10 screen_has 'ipp-run: lost the controller'
+	wait_until 10 screen_has "ipp-run top: lost the controller"
 	terminal kill-server
 }
 
@@ -383,11 +383,11 @@ screen_has() { terminal capture-pane -p | grep -q -- "$1"; }
 		ipp "$verb" 77.1
 		show
 		[ "$status" = 125 ]
-		[ "$stderr" = "ipp-run: there is no request 77.1" ]
+		[ "$stderr" = "ipp-run $verb: there is no request 77.1" ]
 	done
 	ipp cancel "$id" 77.1
 	[ "$status" = 125 ]
-	[ "$stderr" = "ipp-run: request $id has ended already: done"$'\n'"ipp-run: there is no request 77.1" ]
+	[ "$stderr" = "ipp-run cancel: request $id has ended already: done"$'\n'"ipp-run cancel: there is no request 77.1" ]
 	ipp-run stop
 }
 
