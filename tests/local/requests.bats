@@ -218,6 +218,52 @@ is() { [ "$(state "$1")" = "$2" ]; }
 	ipp-run stop
 }
 
+# ---- dependencies ----
+
+@test "a map comes after another, or follows it to its engines, also to one that was left behind" {
+	start 3
+	mkfifo gate
+	submit apply --async --targets 2 -- sh -c 'cat gate; echo first >>order'
+	first=$id
+	submit map --async --after "$first" -- sh -c 'echo second >>order' ::: 1
+	is "$id" waiting
+	ipp-run map --follow "$first" --follow "$id" --keep-going -- sh -c 'echo $IPP_RANK' ::: 1 2 3 4 >ranks 3>&- &
+	echo >gate
+	wait %1
+	[ "$(head -n 2 order)" = $'first\nsecond' ]
+	grep -qx 2 ranks
+	ipp map --after "$id" -- echo ::: late
+	[ "$output" = late ]
+	ipp-run stop
+}
+
+@test "what depends on a failed, cancelled or unknown request never runs, in one sentence" {
+	start 1
+	submit map --async -- false ::: 1
+	ipp wait "$id"
+	[ "$status" = 1 ]
+	ipp map --after "$id" -- echo ::: never
+	show
+	[ "$status" = 125 ]
+	[ "$output" = "" ]
+	[ "${#stderr_lines[@]}" = 1 ]
+	[[ $stderr == "ipp-run map: "*"it was to run after request $id, which failed"* ]]
+	ipp map --async --follow "$id" -- echo ::: never
+	[ "$status" = 125 ]
+	[[ $stderr == "ipp-run map: it was to run after request $id, which failed" ]]
+	ipp map --after 99.1 -- echo ::: never
+	[ "$status" = 125 ]
+	[[ $stderr == *"after request 99.1, which is unknown; ipp-run queue and ipp-run history list requests" ]]
+	submit map --async -- sleep 1000 ::: 1
+	submit map --async --after "$id" -- echo ::: never
+	later=$id
+	ipp cancel all
+	ipp wait "$later"
+	[ "$status" = 125 ]
+	[[ $stderr == *cancelled* ]]
+	ipp-run stop
+}
+
 # ---- what is seen ----
 
 @test "status says what each engine is doing" {
@@ -395,5 +441,6 @@ screen_has() { terminal capture-pane -p | grep -q -- "$1"; }
 	refused "--async leaves it to a cluster that stays" map --async -- echo ::: 1
 	refused "--async leaves it to a cluster that stays" apply --async -- echo
 	refused "there is nothing to run" map --async
+	refused "--async leaves before there are results" map --async --json -- echo ::: 1
 	refused "--async leaves it to a cluster that stays" map --async --engines 2 -- echo ::: 1
 }
