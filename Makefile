@@ -146,7 +146,7 @@ test-programs: $(TESTS) $(TEST_MODULES)
 FUZZ_SECONDS ?= 60
 FUZZERS      := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 FUZZED       := $(call sources,proto) client/csv.c client/decimal.c client/table.c \
-                client/libipp/arrival.c client/libipp/value.c
+                client/libipp/arrival.c
 
 fuzz: $(FUZZERS)  ## run each fuzzer for FUZZ_SECONDS; needs clang
 	@for fuzzer in $(notdir $(FUZZERS)); do \

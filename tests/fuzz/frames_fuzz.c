@@ -13,6 +13,7 @@
 #include "proto/frame.h"
 #include "proto/items.h"
 #include "proto/link.h"
+#include "proto/variable.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
@@ -24,7 +25,18 @@ static const ProtobufCMessageDescriptor *const heads[FRAME_TYPES] = {
 	[FRAME_CALL] = &ipp__call__descriptor,	   [FRAME_TASKS] = &ipp__tasks__descriptor,
 	[FRAME_END] = &ipp__end__descriptor,	   [FRAME_RESULTS] = &ipp__results__descriptor,
 	[FRAME_CANCEL] = &ipp__cancel__descriptor, [FRAME_CLOSE] = &ipp__close__descriptor,
+	[FRAME_PULL] = &ipp__pull__descriptor,	   [FRAME_REMOVE] = &ipp__remove__descriptor,
+	[FRAME_LIST] = &ipp__list__descriptor,	   [FRAME_NAMES] = &ipp__names__descriptor,
+	[FRAME_SHARE] = &ipp__share__descriptor,
 };
+
+/* Of a value that is whole, every byte is there. */
+static void look_at_value(const Ipp__Push *push, const struct blob *payload)
+{
+	if (variable_check(push->value, payload, NULL) == 0 &&
+	    push->value->kind_case == IPP__VALUE__KIND_ARRAY)
+		assert((payload ? payload->bytes : 0) >= push->value->array->bytes);
+}
 
 static void on_frame(void *owner, struct link *link, const struct frame *frame)
 {
@@ -44,6 +56,8 @@ static void on_frame(void *owner, struct link *link, const struct frame *frame)
 	if (head && frame->type == FRAME_TASKS &&
 	    items_new(&items, (const Ipp__Tasks *)head, frame->payload, NULL) == 0)
 		items_unref(items);
+	if (head && frame->type == FRAME_PUSH)
+		look_at_value((const Ipp__Push *)head, frame->payload);
 	if (head)
 		protobuf_c_message_free_unpacked(head, NULL);
 }

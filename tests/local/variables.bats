@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # Variables of the engines: push, pull, scatter, gather, ls and rm.
 
+# shellcheck disable=SC2030,SC2031        # each test is a subshell of its own
 load helper
 
 sample=$programs/tests/modules/sample.so
@@ -165,6 +166,13 @@ says()
 	ipp-run stop
 }
 
+@test "a function that stores under a name that is none fails with the reason" {
+	ipp apply --engines 1 "$sample:store_badly"
+	show
+	[ "$status" = 1 ]
+	[[ $stderr == *"'w w' is no name for a variable"* ]]
+}
+
 @test "scatter refuses what it cannot cut" {
 	start 3
 	tar xf "$data/arrays.tar.xz"
@@ -224,7 +232,7 @@ says()
 		run unshare --mount sh -c 'mount -t tmpfs -o size=64k tmpfs small
 			ipp-run '"$verb"' -o small/A.npy A; echo "code $?, left: $(ls small)"'
 
-		[ "${lines[0]}" = "ipp-run: small/A.npy: cannot be written: No space left on device" ]
+		[[ ${lines[0]} == "ipp-run "*": small/A.npy: cannot be written: No space left on device" ]]
 		[ "${lines[1]}" = "code 125, left: " ]
 	done
 	run -0 ipp-run push t=text
