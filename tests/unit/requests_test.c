@@ -423,14 +423,17 @@ static void a_failed_task_ends_a_detached_map_that_wants_that(void **state)
 static void a_map_waits_for_those_it_comes_after(void **state)
 {
 	uint64_t request;
-	struct peer *client = client_joins(&request), *engine = engine_joins(0);
+	struct peer *client = client_joins(&request), *engine = engine_joins(0), *idle;
 
 	(void)state;
 	map(client, request, 1);
 	map_after(client, request + 1, request, false);
 	assert_given(engine, 1, 0);
+	idle = engine_joins(1);
 	turn_a_while(base);
 	assert_state(client, request + 1, "waiting", 0);
+	assert_int_equal(count(idle, FRAME_TASKS), 0);
+	leaves(idle);
 	answer_one(engine, request, 0, 1000000);
 	assert_given(engine, 2, 0);
 	answer_one(engine, request + 1, 0, 1000000);
