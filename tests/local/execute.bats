@@ -166,7 +166,9 @@ none_run_of() { [ -z "$(ours "$1")" ]; }
 	ipp-run execute 'sleep 1000' &
 	wait_until 5 n_run sleep 1
 	kill -INT $!
-	run -130 wait $!
+	code=0
+	wait $! || code=$?
+	[ "$code" = 130 ]
 	wait_until 5 none_run_of sleep
 	ipp execute 'echo alive'
 	[ "$output" = alive ]
