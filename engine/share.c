@@ -212,8 +212,11 @@ void share_close(struct share *share)
 	if (!share)
 		return;
 	share_give_up(share);
-	while (share->askers)
-		asker_free(share->askers);
+	for (struct asker *asker = share->askers, *next; asker; asker = next) {
+		next = asker->next;
+		link_free(asker->link);
+		free(asker);
+	}
 	if (share->acceptable)
 		event_free(share->acceptable);
 	if (share->failed)

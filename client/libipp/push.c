@@ -62,7 +62,7 @@ int ipp_push_file(struct ipp_client *client, const uint32_t *targets, size_t n_t
 
 	if (rc == 0)
 		rc = array_file_open(&file, path, err);
-	if (rc < 0)
+	if (rc != 0)
 		return rc;
 	rc = blob_from_file(&payload, file.fd, file.npy.data_offset, file.npy.data_bytes, err);
 	if (rc == 0)

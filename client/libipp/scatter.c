@@ -104,7 +104,7 @@ int ipp_scatter_file(struct ipp_client *client, const uint32_t *targets, size_t 
 
 	if (rc == 0)
 		rc = array_file_open(&file, path, err);
-	if (rc < 0)
+	if (rc != 0)
 		return rc;
 	source = (struct source){.npy = file.npy, .data = file.value.data, .fd = file.fd};
 	rc = check(&source.npy, n_targets, path, err);
