@@ -146,7 +146,7 @@ engine() { ipp-engine >>engines.log 2>&1 3>&- & }
 
 @test "who reads what start says does not wait for the cluster's end" {
 	said=$(timeout 20 ipp-run start -n 1 2>&1)
-	[[ $said == *"1 engines are ready"* ]]
+	[[ $said == *"1 engine is ready"* ]]
 	[ -f "$HOME/.slurm-ipp/local-$(uname -n).log" ]
 	ipp-run stop
 }

@@ -86,7 +86,7 @@ predictions() { jq -c .predictions; }
 	wait_until 5 none_left
 	cat said
 	[ "$status" = 125 ]
-	[ "$(grep -c '^ipp-run: lost the controller on ' said)" = 1 ]
+	[ "$(grep -c '^ipp-run map: lost the controller on ' said)" = 1 ]
 	[ "$(grep -c '^ipp-engine: rank [01] lost the controller on .*: leaving$' said)" = 2 ]
 	[ "$(wc -l <said)" = 3 ]
 }
@@ -119,7 +119,7 @@ predictions() { jq -c .predictions; }
 	status=0
 	wait %1 || status=$?
 	[ "$status" = 130 ]
-	[ "$(cat said)" = "ipp-run: interrupted" ]
+	[ "$(cat said)" = "ipp-run map: interrupted" ]
 	wait_until 5 n_run sleep 0
 	ipp apply -- echo well
 	[ "$output" = $'well\nwell' ]
