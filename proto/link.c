@@ -166,19 +166,36 @@ static int finish_head(struct link *link, struct ipp_error *err)
 	return 0;
 }
 
+/* What `in` has of the payload, up to `wanted` bytes; how many, or -errno.  Fresh pages of a memfd
+ * are written, not copied into by way of the mapping, where each would be a page fault. */
+static ssize_t move_payload(struct link *link, struct evbuffer *in, size_t wanted)
+{
+	const struct blob *payload = link->payload;
+	int n;
+
+	if (payload->fd < 0)
+		return evbuffer_remove(in, payload->data + link->payload_filled, wanted);
+	do
+		n = evbuffer_write_atmost(in, payload->fd, (ev_ssize_t)wanted);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
 static int take_payload(struct link *link, struct evbuffer *in, struct ipp_error *err)
 {
-	const size_t wanted = link->header.payload_bytes - link->payload_filled;
-	int n;
+	size_t wanted = link->header.payload_bytes - link->payload_filled;
 
 	if (wanted == 0)
 		return 0;
-	n = evbuffer_remove(in, link->payload->data + link->payload_filled, wanted);
-	if (n > 0)
+	while (wanted > 0 && evbuffer_get_length(in) > 0) {
+		const ssize_t n = move_payload(link, in, wanted);
+
+		if (n < 0)
+			return ipp_fail(err, (int)-n, "slurm-ipp: cannot keep a payload: %m");
 		link->payload_filled += (size_t)n;
-	if (link->payload_filled == link->header.payload_bytes)
-		return blob_seal(link->payload, err);
-	return 0;
+		wanted -= (size_t)n;
+	}
+	return wanted == 0 ? blob_seal(link->payload, err) : 0;
 }
 
 /* One step of taking a frame.  1: a frame is complete; 0: more bytes are needed; or an error. */
