@@ -55,8 +55,9 @@ int direct_options(struct direct *direct, const struct verb *verb, int argc, cha
 	return rc < 0 ? verb_fail(&err) : 0;
 }
 
-int direct_run(const struct direct *direct, struct ipp_run *run)
+int direct_run(const struct direct *direct, const struct ipp_run *what)
 {
+	struct ipp_run run = *what;
 	struct ipp_client *client = NULL;
 	struct tally tally = {0};
 	uint32_t *targets = NULL;
@@ -66,14 +67,15 @@ int direct_run(const struct direct *direct, struct ipp_run *run)
 			       : verb_connect(&client, (unsigned)direct->engines, &err);
 
 	if (rc == 0)
-		rc = verb_targets(client, direct->targets, &targets, &run->n_targets, &err);
+		rc = verb_targets(client, direct->targets, &targets, &run.n_targets, &err);
 	if (rc == 0) {
-		run->targets = tally.targets = targets;
-		run->directory = getcwd(directory, sizeof(directory));
-		run->task_timeout_ms = direct->task_timeout_ms;
-		run->done = done;
-		run->owner = &tally;
-		rc = direct->async ? behind_submit(client, run, &err) : ipp_run(client, run, &err);
+		run.targets = tally.targets = targets;
+		run.directory = getcwd(directory, sizeof(directory));
+		run.task_timeout_ms = direct->task_timeout_ms;
+		run.done = done;
+		run.owner = &tally;
+		rc = direct->async ? behind_submit(client, &run, &err)
+				   : ipp_run(client, &run, &err);
 	}
 	if (rc == 0)
 		rc = output_flush(stdout, "standard output", &err);

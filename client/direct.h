@@ -16,8 +16,8 @@ struct direct {
  * or the exit code of what was said. */
 int direct_options(struct direct *direct, const struct verb *verb, int argc, char **argv);
 
-/* Run `run`, whose targets, directory, time-out and done() are set here; an exit code. */
-int direct_run(const struct direct *direct, struct ipp_run *run);
+/* Run `what` with these targets, directory and time-out, and print what comes; an exit code. */
+int direct_run(const struct direct *direct, const struct ipp_run *what);
 
 #define DIRECT_OPTIONS                                                                             \
 	"  --targets LIST  which engines: all (the default), or such as 0,2-5\n"                   \

@@ -29,7 +29,7 @@ static struct ipp_value read_value(const char *word, bool text)
 
 static int push_word(const struct variable_verb *words, char *word, struct ipp_error *err)
 {
-	char *value = strchr(word, '=');
+	char *value = word + strcspn(word, "="); /* it has one */
 	struct ipp_value read;
 
 	*value++ = '\0';

@@ -4,7 +4,7 @@
 
 /* Halves of sums are less than 2^15: those of weights are at most this, those of targets too but
  * for rounding, by less than half of the rows. */
-#define LARGEST (0x1p15 - 1 - LOCAL_MAX / 2)
+#define LARGEST (0x1p15 - 1 - LOCAL_MAX / 2.0)
 
 void glance_begin(struct glance *glance, const struct screen *screen, const uint16_t *ids,
 		  unsigned m, const int64_t *table)

@@ -106,7 +106,7 @@ static void become(const struct child *child, const struct way *way, pid_t worke
 	}
 	fcntl(child->program, F_SETFD, 0);
 	execve(way->path, child->words, environment);
-	if (errno == ENOEXEC)
+	if (errno == ENOEXEC && way->as_script)
 		execve(way->as_script[0], way->as_script, environment);
 }
 

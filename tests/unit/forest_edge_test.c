@@ -295,7 +295,9 @@ static void columns_that_differ_in_their_last_bits_are_sorted(void **state)
 
 	(void)state;
 	for (int i = 0; i < 300; i++) {
-		y[i] = i / 100;
+		const int hundred = i / 100;
+
+		y[i] = hundred;
 		/* out of order within each hundred rows of the same target */
 		x[i] = 1 + (100 * y[i] + i * 37 % 100) * DBL_EPSILON;
 	}
