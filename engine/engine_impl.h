@@ -1,0 +1,85 @@
+/* engine/engine_impl.h - what engine.c, which talks to the controller, shares with work.c, which
+ * has the queue and the worker.
+ *
+ * Thread: loop thread only. */
+#ifndef IPP_ENGINE_ENGINE_IMPL_H
+#define IPP_ENGINE_ENGINE_IMPL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/engine.h"
+#include "engine/errands.h"
+#include "engine/health.h"
+#include "engine/namespace.h"
+#include "engine/progress.h"
+#include "engine/time_limits.h"
+#include "proto/items.h"
+#include "proto/link.h"
+
+struct dial;
+struct doomed;
+struct held;
+struct kept;
+struct share;
+struct verdict;
+struct worker_process;
+
+struct engine {
+	struct event_base *base;
+	const struct engine_options *options;
+	struct dial *dial;
+	struct link *controller;
+	struct worker_process *worker;
+	struct kept *kept;
+	struct namespace names; /* as the tasks and errands before the queue left it */
+	struct slices queue;	/* no result yet, in order: the worker's tasks, and our errands */
+	struct errands errands;
+	struct share *share;	   /* with neighbours; NULL beside the controller */
+	Ipp__Push *fetching;	   /* its value is with a neighbour; all else waits; NULL: none */
+	struct held *held, **hold; /* what waits, and where the next goes */
+	struct verdict *verdicts;
+	struct doomed *doomed;
+	struct health health;
+	struct time_limits limits;
+	struct progress late; /* what the worker is being killed for, while that is running */
+	unsigned idle_deaths; /* workers in a row that died and ran nothing */
+	int32_t rank;
+	bool welcome, goodbye;
+	char trouble[300]; /* why it can run nothing; empty: it can */
+	int exit_code;
+};
+
+/* ---- engine.c ---- */
+
+void engine_leave(struct engine *engine, int exit_code); /* out of the loop */
+void engine_dial(struct engine *engine);		 /* reach the controller */
+
+/* ---- work.c ---- */
+
+int work_init(struct engine *engine); /* 0 or -ENOMEM */
+void work_fini(struct engine *engine);
+
+/* Start a worker that is told all that one must know; where none can be, the engine gives up. */
+void work_start(struct engine *engine);
+
+/* End the worker, and what it is at; another goes on with the queue. */
+void work_restart(struct engine *engine);
+void work_end(struct engine *engine); /* no other follows */
+
+/* A request's CALL, which every worker must see.  0 or -ENOMEM. */
+int work_open(struct engine *engine, const struct frame *frame, const Ipp__Call *call);
+void work_close(struct engine *engine, uint64_t request);
+
+/* Tasks for the worker.  0, or -EPROTO when they are malformed. */
+int work_add_tasks(struct engine *engine, const struct frame *frame);
+
+/* Something for us, in turn with the worker's tasks (takes `head`, references `payload`).  0 or
+ * -ENOMEM. */
+int work_add_errand(struct engine *engine, uint16_t type, uint64_t request, uint64_t index,
+		    ProtobufCMessage *head, struct blob *payload);
+
+/* No more of the request: neither what is queued, nor what runs. */
+void work_cancel(struct engine *engine, uint64_t request);
+
+#endif

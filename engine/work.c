@@ -1,0 +1,572 @@
+#include "engine/engine_impl.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "engine/exits.h"
+#include "engine/worker_process.h"
+#include "proto/error.h"
+#include "proto/frame.h"
+#include "proto/variable.h"
+
+#define IDLE_DEATHS_MAX 5
+/* A worker that ends a command for its time also reports what that wrote; only when it does not,
+ * it is ended itself. */
+#define COMMAND_PATIENCE_MS 500
+
+/* A CALL, which a new worker must see. */
+struct kept {
+	struct kept *next;
+	uint64_t request;
+	uint8_t *head;
+	size_t head_bytes;
+	struct blob *payload;
+};
+
+/* A request that was cancelled while its tasks were queued behind one of another's that runs: they
+ * are dropped, and the worker that has them is ended, once that one is over. */
+struct doomed {
+	struct doomed *next;
+	uint64_t request;
+};
+
+/* A task that killed its worker: its result, until its turn comes. */
+struct verdict {
+	struct verdict *next;
+	uint64_t request, index;
+	int64_t started_us;
+	int signal; /* 0: the worker exited with `code` */
+	int code;
+	uint32_t limit_ms;   /* we killed it for running longer; 0: we did not */
+	uint64_t elapsed_us; /* 0: not known */
+};
+
+/* ---- what a new worker must be told ---- */
+
+static void pass_to_worker(struct engine *engine, const struct frame *frame)
+{
+	link_forward(worker_link(engine->worker), frame->type, frame->head, frame->head_bytes,
+		     frame->payload);
+}
+
+static void kept_free(struct kept *kept)
+{
+	free(kept->head);
+	blob_unref(kept->payload);
+	free(kept);
+}
+
+static void unkeep(struct engine *engine, uint64_t request)
+{
+	for (struct kept **at = &engine->kept; *at; at = &(*at)->next)
+		if ((*at)->request == request) {
+			struct kept *old = *at;
+
+			*at = old->next;
+			kept_free(old);
+			return;
+		}
+}
+
+int work_open(struct engine *engine, const struct frame *frame, const Ipp__Call *call)
+{
+	struct kept *kept = calloc(1, sizeof(*kept));
+
+	if (!kept)
+		return -ENOMEM;
+	*kept = (struct kept){.request = call->request,
+			      .head = malloc(frame->head_bytes + 1),
+			      .head_bytes = frame->head_bytes,
+			      .payload = blob_ref(frame->payload)};
+	if (!kept->head) {
+		kept_free(kept);
+		return -ENOMEM;
+	}
+	memcpy(kept->head, frame->head, frame->head_bytes);
+	unkeep(engine, call->request);
+	kept->next = engine->kept;
+	engine->kept = kept;
+	pass_to_worker(engine, frame);
+	return time_limits_set(&engine->limits, call->request, call->task_timeout_ms,
+			       strcmp(call->runtime, "native") ? COMMAND_PATIENCE_MS : 0);
+}
+
+void work_close(struct engine *engine, uint64_t request)
+{
+	Ipp__Close closed = IPP__CLOSE__INIT;
+
+	unkeep(engine, request);
+	time_limits_drop(&engine->limits, request);
+	closed.request = request;
+	link_send_later(worker_link(engine->worker), FRAME_CLOSE, &closed.base);
+}
+
+/* ---- errands ---- */
+
+static void run_push(struct engine *engine, struct errand *errand)
+{
+	Ipp__Push *push = (Ipp__Push *)errand->head;
+
+	errand->head = NULL;
+	if (namespace_set(&engine->names, push, errand->payload) < 0)
+		fprintf(stderr, "ipp-engine: rank %d: out of memory for a variable\n",
+			engine->rank);
+}
+
+static void run_pull(struct engine *engine, struct errand *errand)
+{
+	namespace_pull(&engine->names, (const Ipp__Pull *)errand->head, (uint32_t)engine->rank,
+		       engine->controller);
+}
+
+static void run_list(struct engine *engine, struct errand *errand)
+{
+	namespace_list(&engine->names, (const Ipp__List *)errand->head, (uint32_t)engine->rank,
+		       engine->controller);
+}
+
+static void run_remove(struct engine *engine, struct errand *errand)
+{
+	const Ipp__Remove *removal = (const Ipp__Remove *)errand->head;
+	Ipp__Failure failure = IPP__FAILURE__INIT;
+	Ipp__Failure *one = &failure;
+	Ipp__Done done = IPP__DONE__INIT;
+
+	done.request = removal->request;
+	failure.rank = (uint32_t)engine->rank;
+	failure.text = (char *)"there is no such variable";
+	failure.absent = true;
+	if (!namespace_remove(&engine->names, removal->name)) {
+		done.n_failures = 1;
+		done.failures = &one;
+	}
+	link_send(engine->controller, FRAME_DONE, &done.base, NULL);
+}
+
+static const struct {
+	uint16_t type;
+	void (*run)(struct engine *engine, struct errand *errand);
+	bool for_worker; /* who has variables of its own */
+} errand_rules[] = {
+	{FRAME_PUSH, run_push, true},
+	{FRAME_PULL, run_pull, false},
+	{FRAME_LIST, run_list, false},
+	{FRAME_REMOVE, run_remove, true},
+};
+#define N_ERRAND_RULES (sizeof(errand_rules) / sizeof(errand_rules[0]))
+
+static void run_errand(struct engine *engine)
+{
+	struct errand *errand = errands_pop(&engine->errands);
+
+	for (size_t i = 0; i < N_ERRAND_RULES; i++)
+		if (errand_rules[i].type == errand->type)
+			errand_rules[i].run(engine, errand);
+	errand_free(errand);
+}
+
+/* A worker does at once, in turn with its tasks, what we do when those have ended. */
+static void tell_worker(const struct engine *engine, const struct errand *errand)
+{
+	for (size_t i = 0; i < N_ERRAND_RULES; i++)
+		if (errand_rules[i].type == errand->type && errand_rules[i].for_worker)
+			link_send(worker_link(engine->worker), errand->type, errand->head,
+				  errand->payload);
+}
+
+/* ---- results ---- */
+
+static const struct verdict *verdict_find(const struct engine *engine, uint64_t request,
+					  uint64_t index)
+{
+	const struct verdict *verdict = engine->verdicts;
+
+	while (verdict && (verdict->request != request || verdict->index != index))
+		verdict = verdict->next;
+	return verdict;
+}
+
+static void verdict_drop(struct engine *engine, const struct verdict *verdict)
+{
+	struct verdict **at = &engine->verdicts;
+
+	while (*at != verdict)
+		at = &(*at)->next;
+	*at = verdict->next;
+	free((struct verdict *)verdict);
+}
+
+static void send_verdict(struct engine *engine, const struct verdict *verdict)
+{
+	Ipp__Result result = IPP__RESULT__INIT;
+	Ipp__Results results = IPP__RESULTS__INIT;
+	Ipp__Result *one = &result;
+	char text[256];
+
+	if (verdict->limit_ms > 0)
+		snprintf(text, sizeof(text),
+			 "it ran longer than the %g s of --task-timeout and was killed with its "
+			 "worker on engine %d",
+			 (double)verdict->limit_ms / 1000, engine->rank);
+	else if (verdict->signal)
+		snprintf(text, sizeof(text), "its worker on engine %d was killed by signal %d (%s)",
+			 engine->rank, verdict->signal, strsignal(verdict->signal));
+	else
+		snprintf(text, sizeof(text), "it ended its worker on engine %d with exit code %d",
+			 engine->rank, verdict->code);
+	result.index = verdict->index;
+	result.engine = (uint32_t)engine->rank;
+	result.outcome = verdict->limit_ms ? IPP__OUTCOME__TIMED_OUT
+			 : verdict->signal ? IPP__OUTCOME__KILLED
+					   : IPP__OUTCOME__EXITED;
+	result.code = verdict->signal ? verdict->signal : verdict->code;
+	result.error = text;
+	result.started_us = verdict->started_us;
+	result.elapsed_us = verdict->elapsed_us;
+	results.request = verdict->request;
+	results.n_results = 1;
+	results.results = &one;
+	health_count(&engine->health, one);
+	link_send(engine->controller, FRAME_RESULTS, &results.base, NULL);
+}
+
+/* Go on with what is at the head of the queue, as far as that needs no worker: tasks whose end is
+ * known, and errands. */
+static void proceed(struct engine *engine)
+{
+	const struct slice *first;
+
+	while ((first = engine->queue.first)) {
+		const struct verdict *verdict = verdict_find(engine, first->request, first->from);
+
+		if (errands_due(&engine->errands, first)) {
+			run_errand(engine);
+		} else if (verdict) {
+			send_verdict(engine, verdict);
+			verdict_drop(engine, verdict);
+		} else {
+			return;
+		}
+		slices_finish_first(&engine->queue);
+	}
+}
+
+/* ---- what was cancelled ---- */
+
+/* Whether any of the queue was the request's. */
+static bool drop(struct engine *engine, uint64_t request)
+{
+	unkeep(engine, request);
+	time_limits_drop(&engine->limits, request);
+	return slices_drop(&engine->queue, request) > 0;
+}
+
+static void drop_doomed(struct engine *engine)
+{
+	while (engine->doomed) {
+		struct doomed *next = engine->doomed->next;
+
+		drop(engine, engine->doomed->request);
+		free(engine->doomed);
+		engine->doomed = next;
+	}
+}
+
+static bool is_doomed(const struct engine *engine, uint64_t request)
+{
+	const struct doomed *doomed = engine->doomed;
+
+	while (doomed && doomed->request != request)
+		doomed = doomed->next;
+	return doomed != NULL;
+}
+
+/* What was cancelled is next: a new worker gets what is behind it. */
+static void skip_doomed(struct engine *engine)
+{
+	if (engine->queue.first && is_doomed(engine, engine->queue.first->request))
+		work_restart(engine);
+}
+
+static void worker_results(struct engine *engine, const struct frame *frame)
+{
+	Ipp__Results *results = ipp__results__unpack(NULL, frame->head_bytes, frame->head);
+	const bool in_turn = results && slices_in_turn(&engine->queue, results);
+
+	for (size_t i = 0; in_turn && i < results->n_results; i++) {
+		health_count(&engine->health, results->results[i]);
+		slices_finish_first(&engine->queue);
+	}
+	if (in_turn) {
+		engine->idle_deaths = 0;
+		link_forward(engine->controller, frame->type, frame->head, frame->head_bytes,
+			     frame->payload);
+	} else {
+		worker_kill(engine->worker); /* user code scribbled over its link */
+	}
+	ipp__results__free_unpacked(results, NULL);
+	proceed(engine);
+	skip_doomed(engine);
+}
+
+/* ---- the worker ---- */
+
+/* A function stored a variable. */
+static void worker_push(struct engine *engine, const struct frame *frame)
+{
+	Ipp__Push *push = ipp__push__unpack(NULL, frame->head_bytes, frame->head);
+
+	if (push && variable_check(push->value, frame->payload, NULL) == 0) {
+		push->serial = 0; /* it is no push of the controller's */
+		if (namespace_set(&engine->names, push, frame->payload) == 0)
+			return;
+	} else {
+		ipp__push__free_unpacked(push, NULL);
+	}
+	worker_kill(engine->worker);
+}
+
+/* An engine joins once its first worker runs, so that a cluster that is ready can work. */
+static void worker_frame(void *owner, const struct frame *frame)
+{
+	struct engine *engine = owner;
+
+	if (frame->type == FRAME_RESULTS)
+		worker_results(engine, frame);
+	else if (frame->type == FRAME_PUSH)
+		worker_push(engine, frame);
+	else if (frame->type == FRAME_READY && !engine->dial)
+		engine_dial(engine);
+}
+
+/* It can run nothing.  Before it joined, the controller is told, who tells whoever waits for it. */
+static void give_up(struct engine *engine, const char *why)
+{
+	if (engine->dial) {
+		fprintf(stderr, "ipp-engine: rank %d: %s: leaving\n", engine->rank, why);
+		engine_leave(engine, EXIT_ENGINE_LEFT);
+		return;
+	}
+	snprintf(engine->trouble, sizeof(engine->trouble), "%s", why);
+	engine_dial(engine);
+}
+
+/* Send the queue to a new worker, less the tasks whose end is known. */
+static void give_queue(struct engine *engine)
+{
+	const struct errand *errand = engine->errands.first;
+
+	for (const struct slice *slice = engine->queue.first; slice; slice = slice->next) {
+		struct slice part = *slice;
+
+		if (errand && errand->request == slice->request && errand->index == slice->from) {
+			tell_worker(engine, errand);
+			errand = errand->next;
+			continue;
+		}
+		for (part.to = part.from; part.to < slice->to; part.from = ++part.to) {
+			while (part.to < slice->to &&
+			       !verdict_find(engine, slice->request, part.to))
+				part.to++;
+			if (part.to > part.from &&
+			    slice_send(&part, worker_link(engine->worker)) < 0)
+				worker_kill(engine->worker);
+		}
+	}
+}
+
+/* The task that its worker died of; NULL: of none, it only happened to be at it. */
+static struct verdict *judge(struct engine *engine, int status)
+{
+	const struct progress task = worker_progress(engine->worker);
+	const struct progress late = engine->late;
+	struct verdict *verdict;
+
+	engine->late.running = 0;
+	/* It was killed for an earlier task, which ended in time after all. */
+	if (!task.running ||
+	    (late.running && (late.request != task.request || late.index != task.index)))
+		return NULL;
+	verdict = calloc(1, sizeof(*verdict));
+	if (!verdict)
+		return NULL;
+	*verdict = (struct verdict){.next = engine->verdicts,
+				    .request = task.request,
+				    .index = task.index,
+				    .started_us = task.started_us,
+				    .signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,
+				    .code = WIFEXITED(status) ? WEXITSTATUS(status) : 0};
+	if (late.running) {
+		verdict->limit_ms = time_limits_get(&engine->limits, task.request);
+		verdict->elapsed_us = (uint64_t)(time_limits_now_us() - task.start_us);
+	}
+	engine->verdicts = verdict;
+	return verdict;
+}
+
+static void worker_death(void *owner, int status)
+{
+	struct engine *engine = owner;
+	const bool killed_by_us = engine->late.running;
+
+	if (judge(engine, status) || killed_by_us)
+		engine->idle_deaths = 0;
+	else
+		engine->idle_deaths++;
+	work_end(engine);
+	drop_doomed(engine);
+	if (engine->idle_deaths > IDLE_DEATHS_MAX || !engine->dial) {
+		give_up(engine, "its worker ends as soon as it is started");
+		return;
+	}
+	work_start(engine);
+	proceed(engine);
+}
+
+static const struct worker_events worker_events = {
+	.on_frame = worker_frame,
+	.on_death = worker_death,
+};
+
+void work_start(struct engine *engine)
+{
+	struct ipp_error err = {0};
+
+	engine->late.running = 0;
+	engine->worker = worker_start(engine->base, (uint32_t)engine->rank, &worker_events, engine,
+				      &err);
+	if (!engine->worker) {
+		give_up(engine, err.text);
+		return;
+	}
+	namespace_tell(&engine->names, worker_link(engine->worker));
+	for (const struct kept *kept = engine->kept; kept; kept = kept->next)
+		link_forward(worker_link(engine->worker), FRAME_CALL, kept->head, kept->head_bytes,
+			     kept->payload);
+	give_queue(engine);
+}
+
+static bool running(void *owner, struct progress *out)
+{
+	const struct engine *engine = owner;
+
+	return engine->worker && worker_running(engine->worker, out);
+}
+
+/* Between this look and the signal the worker may get to another task: see judge(). */
+static void late(void *owner, const struct progress *task)
+{
+	struct engine *engine = owner;
+
+	engine->late = *task;
+	worker_kill(engine->worker);
+}
+
+/* ---- what the controller wants done ---- */
+
+int work_add_errand(struct engine *engine, uint16_t type, uint64_t request, uint64_t index,
+		    ProtobufCMessage *head, struct blob *payload)
+{
+	const struct errand probe = {.type = type, .head = head, .payload = payload};
+
+	tell_worker(engine, &probe);
+	if (errands_add(&engine->errands, &engine->queue, type, request, index, head, payload) < 0)
+		return -ENOMEM;
+	proceed(engine);
+	return 0;
+}
+
+int work_add_tasks(struct engine *engine, const struct frame *frame)
+{
+	Ipp__Tasks *tasks = ipp__tasks__unpack(NULL, frame->head_bytes, frame->head);
+	struct items *items = NULL;
+	struct slice *slice = NULL;
+
+	if (tasks && items_new(&items, tasks, frame->payload, NULL) == 0)
+		slice = slice_new(tasks->request, items, tasks->first, tasks->first + tasks->count);
+	if (slice) {
+		slices_append(&engine->queue, slice);
+		pass_to_worker(engine, frame);
+	}
+	items_unref(items);
+	ipp__tasks__free_unpacked(tasks, NULL);
+	return slice ? 0 : -EPROTO;
+}
+
+/* Whether the task that runs, as far as can be seen, is another request's. */
+static bool other_runs(const struct engine *engine, uint64_t request)
+{
+	const struct progress progress = worker_progress(engine->worker);
+
+	return progress.running && progress.request != request && engine->queue.first &&
+	       engine->queue.first->request == progress.request;
+}
+
+static bool doom(struct engine *engine, uint64_t request)
+{
+	struct doomed *doomed = malloc(sizeof(*doomed));
+
+	if (!doomed || !worker_skip(engine->worker, request)) {
+		free(doomed);
+		return false;
+	}
+	*doomed = (struct doomed){.next = engine->doomed, .request = request};
+	engine->doomed = doomed;
+	return true;
+}
+
+/* What runs can only be stopped by ending its worker; a new one gets the rest. */
+void work_cancel(struct engine *engine, uint64_t request)
+{
+	if (other_runs(engine, request) && slices_have(&engine->queue, request) &&
+	    doom(engine, request))
+		return;
+	if (drop(engine, request))
+		work_restart(engine);
+	else
+		work_close(engine, request);
+}
+
+void work_end(struct engine *engine)
+{
+	worker_free(engine->worker);
+	engine->worker = NULL;
+}
+
+void work_restart(struct engine *engine)
+{
+	work_end(engine);
+	drop_doomed(engine);
+	work_start(engine);
+	proceed(engine);
+}
+
+int work_init(struct engine *engine)
+{
+	slices_init(&engine->queue);
+	errands_init(&engine->errands);
+	engine->limits = (struct time_limits){.running = running, .late = late, .owner = engine};
+	return time_limits_init(&engine->limits, engine->base);
+}
+
+void work_fini(struct engine *engine)
+{
+	work_end(engine);
+	slices_clear(&engine->queue);
+	time_limits_fini(&engine->limits);
+	errands_clear(&engine->errands);
+	namespace_clear(&engine->names);
+	while (engine->kept) {
+		struct kept *next = engine->kept->next;
+
+		kept_free(engine->kept);
+		engine->kept = next;
+	}
+	while (engine->verdicts)
+		verdict_drop(engine, engine->verdicts);
+	drop_doomed(engine);
+}
