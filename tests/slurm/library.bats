@@ -10,14 +10,16 @@ examples=$BATS_TEST_DIRNAME/../../contrib/examples
 # The examples, built against the installed library, in a folder that all nodes see
 build_examples()
 {
-	local prefix=$IPP_TEST_CLUSTER/prefix
+	local prefix=$IPP_TEST_CLUSTER/prefix flags=() build
+	build=$(basename "${B:-build/release}") # a library with sanitizers wants programs that have them
+	[ "$build" = release ] || flags+=(-fsanitize="${build//-/,}")
 	export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
 	built=$IPP_TEST_CLUSTER/examples
 	mkdir -p "$built"
 	# shellcheck disable=SC2046     # flags are words
-	cc -shared -fPIC -o "$built/module.so" "$examples/module.c" $(pkg-config --cflags libipp)
+	cc "${flags[@]}" -shared -fPIC -o "$built/module.so" "$examples/module.c" $(pkg-config --cflags libipp)
 	# shellcheck disable=SC2046
-	cc -Wl,-rpath,"$prefix/lib" -o "$built/client" "$examples/client.c" $(pkg-config --cflags --libs libipp)
+	cc "${flags[@]}" -Wl,-rpath,"$prefix/lib" -o "$built/client" "$examples/client.c" $(pkg-config --cflags --libs libipp)
 	chmod -R a+rX "$built"
 }
 
