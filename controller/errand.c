@@ -74,13 +74,13 @@ void errand_send(struct engine *engine, const struct request *request, const str
 
 	pull.request = list.request = removal.request = request->id;
 	pull.index = list.index = slice->from;
-	pull.name = removal.name = request->label;
+	pull.name = removal.name = (char *)request->name;
 	if (request->kind == REQUEST_PULL) {
 		link_send(engine->link, FRAME_PULL, &pull.base, NULL);
 	} else if (request->kind == REQUEST_LIST) {
 		link_send(engine->link, FRAME_LIST, &list.base, NULL);
 	} else {
-		variables_forget(engine, request->label);
+		variables_forget(engine, request->name);
 		link_send(engine->link, FRAME_REMOVE, &removal.base, NULL);
 	}
 }

@@ -21,6 +21,18 @@ static int64_t realtime_us(void)
 	return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
 }
 
+/* What a person calls it is what they typed. */
+static char *label_new(enum request_kind kind, const char *label)
+{
+	static const char *const verbs[] = {
+		[REQUEST_MAP] = "",	  [REQUEST_APPLY] = "", [REQUEST_PUSH] = "push ",
+		[REQUEST_PULL] = "pull ", [REQUEST_LIST] = "ls", [REQUEST_REMOVE] = "rm ",
+	};
+	char *text;
+
+	return asprintf(&text, "%s%s", verbs[kind], label ? label : "") < 0 ? NULL : text;
+}
+
 struct request *request_new(struct client *client, uint64_t id, enum request_kind kind,
 			    const Ipp__Targets *targets, const char *label)
 {
@@ -38,7 +50,9 @@ struct request *request_new(struct client *client, uint64_t id, enum request_kin
 				    .served_us = cluster->served_us};
 	request->total = targets ? targets->n_ranks : UINT64_MAX;
 	slices_init(&request->pending);
-	request->label = strdup(label ? label : "");
+	request->label = label_new(kind, label);
+	if (request->label && label)
+		request->name = request->label + strlen(request->label) - strlen(label);
 	if (targets && targets->n_ranks > 0)
 		request->targets = malloc(targets->n_ranks * sizeof(*request->targets));
 	if (!request->label || (targets && targets->n_ranks > 0 && !request->targets)) {

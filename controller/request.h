@@ -21,9 +21,9 @@ enum request_kind {
 	REQUEST_MAP,	/* tasks for whichever engine is free */
 	REQUEST_APPLY,	/* a task for each target */
 	REQUEST_PUSH,	/* a value for each target; answered by one DONE */
-	REQUEST_PULL,	/* a RESULTS from each target; its name is the label */
+	REQUEST_PULL,	/* a RESULTS from each target */
 	REQUEST_LIST,	/* a NAMES from each target */
-	REQUEST_REMOVE, /* answered by one DONE; its name is the label */
+	REQUEST_REMOVE, /* answered by one DONE */
 };
 
 enum request_state {
@@ -63,6 +63,7 @@ struct request {
 	/* What lists of requests and those that depend on it want to know. */
 	enum request_state state;
 	char *label;
+	const char *name; /* of the variable, if it is about one: the end of the label */
 	char *why;		      /* it ended early: one sentence; else NULL */
 	uint64_t n_failed;	      /* tasks, or targets of a push */
 	int64_t submitted_us;	      /* CLOCK_REALTIME */

@@ -444,3 +444,14 @@ screen_has() { terminal capture-pane -p | grep -q -- "$1"; }
 	refused "--async leaves before there are results" map --async --json -- echo ::: 1
 	refused "--async leaves it to a cluster that stays" map --async --engines 2 -- echo ::: 1
 }
+
+@test "the history calls variables' requests what was typed" {
+	start 1
+	ipp-run push n=5
+	ipp-run pull n
+	ipp-run ls
+	ipp-run rm n
+	labels=$(ipp-run history --json | jq -r .label | grep -E '^(push|pull|rm|ls)' | uniq)
+	[ "$labels" = $'push n\npull n\nls\nrm n' ]
+	ipp-run stop
+}
