@@ -34,7 +34,7 @@ bench_items()
 		! grep -Fzxqs "IPP_BENCH=$IPP_BENCH" "/proc/$pid/environ" || echo "$pid"
 	done)
 	title "most memory in a map of $n no-op items, MB" RSS
-	"$B/ipp-run" map bench.so:noop < <(seq $n) &
+	"$B/ipp-run" map bench.so:noop 2>/dev/null < <(seq $n) &
 	client=$(peak $!)
 	wait $!
 	row "ipp-run map bench.so:noop" "$client"
