@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/event.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,8 @@
 #define GATHER_TEXT                                                                                \
 	(16u << 10) /* texts are in the head, which has a bound: long ones go at once              \
 		     */
+
+#define INTEGER_BYTES 24 /* an integer's digits with their NUL */
 
 static const struct runtime *const runtimes[] = {&native_runtime, &command_runtime, &script_runtime,
 						 &shell_runtime};
@@ -339,15 +342,19 @@ static void run_task(struct worker *worker, struct opened *opened, struct task *
 	worker->progress->running = 0;
 }
 
-/* The item of the i-th task (borrows; *text is freed by the caller). */
+/* The item of the i-th task (borrows; *text is freed by the caller).  An integer's text is put in
+ * `number`, so that a function which reads texts takes ranges as well. */
 static struct ipp_value item_of(const Ipp__Tasks *tasks, size_t i, const uint8_t *bytes,
-				char **text)
+				char **text, char number[INTEGER_BYTES])
 {
 	if (tasks->range) {
 		const int64_t integer = tasks->start + (int64_t)i * tasks->step;
 
-		return (struct ipp_value){
-			.kind = IPP_INTEGER, .integer = integer, .real = (double)integer};
+		snprintf(number, INTEGER_BYTES, "%" PRId64, integer);
+		return (struct ipp_value){.kind = IPP_INTEGER,
+					  .integer = integer,
+					  .real = (double)integer,
+					  .text = number};
 	}
 	*text = malloc(tasks->item_bytes[i] + 1);
 	if (!*text)
@@ -368,14 +375,15 @@ static void take_tasks(struct worker *worker, const struct frame *frame)
 		exit(125);
 	for (size_t i = 0; i < tasks->count; i++) {
 		struct task task = {.index = tasks->first + i,
+				    .item = {.text = ""},
 				    .variables = worker->variables,
 				    .engine = worker->rank,
 				    .store = store,
 				    .storer = worker};
-		char *text = NULL;
+		char *text = NULL, number[INTEGER_BYTES];
 
 		if (!opened->call->targets)
-			task.item = item_of(tasks, i, bytes, &text);
+			task.item = item_of(tasks, i, bytes, &text, number);
 		if (!tasks->range)
 			bytes += tasks->item_bytes[i];
 		/* The engine ends this worker once it has the results of what came before. */

@@ -5,20 +5,24 @@
  *	int NAME(struct ipp_call *call);
  *
  * It sees the arguments of the call, the item of the map, and the engine's variables (what push and
- * scatter put there, or a function stored), all read-only and without a copy.  It returns 0, after
- *setting at most one result, or the value of ipp_fail_call().  It runs in a worker process of its
- *own: a crash costs that task alone. A worker runs one function at a time.
+ * scatter put there, or a function stored), all read-only and without a copy.  It sets at most one
+ * result and returns 0, or it returns the value of ipp_fail_call().  It runs in a worker process of
+ * its own, one function at a time: a crash costs that task alone.
  *
  *	#include <ipp/module.h>
  *	#include <stdlib.h>
- *	int square(struct ipp_call *call)
- *	{
- *		const int64_t i = atoll(ipp_item(call)->text); // ipp-run's items are texts
- *		return ipp_return_integer(call, i * i);
- *	}
+ *
  *	IPP_MODULE
  *
+ *	int square(struct ipp_call *call)
+ *	{
+ *		const int64_t i = atoll(ipp_item(call)->text);
+ *
+ *		return ipp_return_integer(call, i * i);
+ *	}
+ *
  *	cc -shared -fPIC -o square.so square.c
+ *	ipp-run map ./square.so:square 1:4
  *	ipp-run map ./square.so:square ::: 1 2 3 */
 #ifndef IPP_MODULE_H
 #define IPP_MODULE_H
@@ -40,7 +44,7 @@ struct ipp_value {
 	int64_t integer;
 	double real;	   /* of IPP_INTEGER too */
 	const char *text;  /* NUL-terminated */
-	size_t bytes;	   /* of text, or of data */
+	size_t bytes;	   /* of the text of IPP_TEXT, or of data */
 	const char *dtype; /* NumPy's, such as "<f8" */
 	const uint64_t *shape;
 	size_t n_dims;
@@ -78,7 +82,8 @@ static inline const struct ipp_value *ipp_variable(const struct ipp_call *call, 
 	return call->services->variable(call, name);
 }
 
-/* The map's item for this task; of kind IPP_NONE in a direct view.  Never NULL. */
+/* The map's item for this task, never NULL: IPP_INTEGER in a range, IPP_TEXT elsewhere, IPP_NONE in
+ * a direct view.  It always has a text: that of an integer is its digits, that of IPP_NONE "". */
 static inline const struct ipp_value *ipp_item(const struct ipp_call *call)
 {
 	return call->services->item(call);

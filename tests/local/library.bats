@@ -83,6 +83,27 @@ well()
 	ipp-run stop
 }
 
+@test "the example of the header and the manual takes ranges and words" {
+	installed
+	sed -n '/^ \*\t#include/,/^ \*\t}/s/^ \*\t\{0,1\}//p' "$root/engine/ipp/module.h" >square.c
+	diff square.c <(sed -n '/^#include/,/^}/p' "$root/docs/man/ipp-module.3" | unexpand)
+	local sanitizers=${programs##*/} flags=()
+	[ "$sanitizers" = release ] || flags+=(-fsanitize="${sanitizers//-/,}")
+	# shellcheck disable=SC2046
+	cc "${flags[@]}" -shared -fPIC -o square.so square.c $(pkg-config --cflags libipp)
+	start 1
+	for items in 1:4 '::: 1 2 3'; do
+		# shellcheck disable=SC2086 # items are words
+		ipp map ./square.so:square $items
+		show
+		[ "$status" = 0 ]
+		[ "$output" = $'1\n4\n9' ]
+	done
+	ipp apply ./square.so:square
+	[ "$output" = 0 ]
+	ipp-run stop
+}
+
 @test "libipp exports what ipp/client.h declares, and nothing else" {
 	declared=$(cc -E -P -I"$prefix/include" "$prefix/include/ipp/client.h" |
 		grep -oE '\bipp_[a-z_]+\(' | grep -vE '^ipp_(argument|variable|item|index|state|return.*|fail_call|store|function)\(' |
