@@ -3,12 +3,16 @@
  *
  * There is one shell a worker, bash where there is one, else /bin/sh.  It reads from a pipe
  *
- *	command eval 'the line' </dev/null
- *	{ command printf '%s\n' "$?" >/proc/WORKER/fd/N; } 2>/dev/null || exit 125
+ *	(an empty line)
+ *	{ command eval 'the line' </dev/null
+ *	{ command printf '%s\n' "$?" >/proc/WORKER/fd/N; } 2>/dev/null || exit 125; }
  *
  * so that a line that does not parse is an error of the line alone, that none can read what is
- * meant for the shell, and that neither it nor its children inherit a descriptor of ours.  It leads
- * a session, which is how its background processes are told from what commands left behind. */
+ * meant for the shell, and that neither it nor its children inherit a descriptor of ours.  After a
+ * line with a quote that does not end, bash 5.2 takes the next { for the name of a command, but
+ * where a newline comes first: hence the empty line, and one command that is parsed whole before
+ * the line is.  The shell leads a session, which is how its background processes are told from what
+ * commands left behind. */
 #include <errno.h>
 #include <event2/buffer.h>
 #include <fcntl.h>
@@ -138,14 +142,14 @@ static void wrap(const struct shell *shell, const char *line, struct evbuffer *t
 {
 	const char *quote;
 
-	evbuffer_add_printf(text, "command eval '");
+	evbuffer_add_printf(text, "\n{ command eval '");
 	for (; (quote = strchr(line, '\'')); line = quote + 1) {
 		evbuffer_add(text, line, (size_t)(quote - line));
 		evbuffer_add_printf(text, "'\\''");
 	}
 	evbuffer_add_printf(text,
 			    "%s' </dev/null\n{ command printf '%%s\\n' \"$?\" >/proc/%d/fd/%d; } "
-			    "2>/dev/null || exit 125\n",
+			    "2>/dev/null || exit 125; }\n",
 			    line, getpid(), shell->codes[1]);
 }
 

@@ -52,6 +52,27 @@ load helper
 	ipp-run stop
 }
 
+@test "a quote or here-document without its end fails, if at all, its line alone" {
+	start 1
+	ipp-run execute 'kept=1; cd /'
+	for line in 'echo "x' "echo 'x" 'echo `x' 'echo ${x' 'echo $(x' 'echo $((x' '(' '{'; do
+		ipp execute "$line"
+		show
+		[ "$status" = 1 ]
+		[[ $stderr == *"'$line' exited with code "* ]]
+		ipp execute 'echo $kept $PWD'
+		show
+		[ "$output" = '1 /' ]
+		[ "$stderr" = '' ]
+	done
+	ipp execute $'cat <<E\n$kept'
+	show
+	[ "$output" = 1 ]
+	ipp execute 'echo $kept $PWD'
+	[ "$output" = '1 /' ]
+	ipp-run stop
+}
+
 @test "here-documents, quotes and lines without a newline come back as they are" {
 	start 1
 	ipp execute $'cat <<E\nit\'s $((1 + 1))\nE\nprintf "no newline"'
