@@ -15,16 +15,22 @@
 
 static struct blob *map_fresh(struct blob *blob)
 {
+	int why;
+
 	blob->fd = memfd_create("slurm-ipp", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (blob->fd < 0 || ftruncate(blob->fd, (off_t)blob->bytes) < 0)
 		goto fail;
 	blob->data = mmap(NULL, blob->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, blob->fd, 0);
-	if (blob->data != MAP_FAILED)
+	if (blob->data != MAP_FAILED) {
+		blob->mapped = true;
 		return blob;
+	}
 fail:
+	why = errno;
 	if (blob->fd >= 0)
 		close(blob->fd);
 	free(blob);
+	errno = why;
 	return NULL;
 }
 
@@ -143,6 +149,7 @@ int blob_map(struct blob **out, int fd, size_t bytes, struct ipp_error *err)
 		free(blob);
 		return ipp_fail(err, ENOMEM, "slurm-ipp: cannot map %zu bytes: %m", bytes);
 	}
+	blob->mapped = true;
 	*out = blob;
 	return 0;
 }
@@ -157,13 +164,23 @@ int blob_seal(struct blob *blob, struct ipp_error *err)
 	 * kernels before 6.7 refuse a shared mapping of a sealed file even to read. */
 	munmap(blob->data, blob->bytes);
 	blob->data = NULL;
+	blob->mapped = false;
 	if (fcntl(blob->fd, F_ADD_SEALS, SEALS | F_SEAL_SEAL) < 0)
 		return ipp_fail(err, errno, "slurm-ipp: cannot seal %zu bytes: %m", blob->bytes);
 	readable = mmap(NULL, blob->bytes, PROT_READ, MAP_PRIVATE, blob->fd, 0);
 	if (readable == MAP_FAILED)
 		return ipp_fail(err, errno, "slurm-ipp: cannot map %zu bytes: %m", blob->bytes);
 	blob->data = readable;
+	blob->mapped = true;
 	return 0;
+}
+
+void blob_close_fd(struct blob *blob)
+{
+	if (!blob || blob->fd < 0)
+		return;
+	close(blob->fd);
+	blob->fd = -1;
 }
 
 struct blob *blob_ref(struct blob *blob)
@@ -177,12 +194,10 @@ void blob_unref(struct blob *blob)
 {
 	if (!blob || --blob->refs > 0)
 		return;
-	if (blob->fd >= 0) {
-		if (blob->data)
-			munmap(blob->data, blob->bytes);
-		close(blob->fd);
-	} else {
+	if (blob->mapped)
+		munmap(blob->data, blob->bytes);
+	else
 		free(blob->data);
-	}
+	blob_close_fd(blob);
 	free(blob);
 }

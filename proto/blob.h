@@ -5,6 +5,7 @@
 #ifndef IPP_PROTO_BLOB_H
 #define IPP_PROTO_BLOB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,11 +16,13 @@ struct ipp_error;
 struct blob {
 	uint8_t *data; /* read-only once it is sealed */
 	size_t bytes;
-	int fd; /* the memfd, or -1 */
+	int fd;	     /* the memfd, or -1 */
+	bool mapped; /* its pages; else it lies on the heap */
 	unsigned refs;
 };
 
-/* Room for `bytes` to be filled (gives, with one reference); NULL when out of memory. */
+/* Room for `bytes` to be filled (gives, with one reference); NULL and errno: out of memory or of
+ * descriptors. */
 struct blob *blob_new(size_t bytes);
 
 /* A copy of `data` (gives; sealed). */
@@ -35,6 +38,10 @@ int blob_map(struct blob **out, int fd, size_t bytes, struct ipp_error *err);
 
 /* No more writes: from now on it may be sent.  0 or -errno. */
 int blob_seal(struct blob *blob, struct ipp_error *err);
+
+/* Close its memfd, if it is one and sealed: the bytes stay, and no descriptor is spent on them. For
+ * who keeps many and sends them to nobody. */
+void blob_close_fd(struct blob *blob); /* NULL is fine */
 
 struct blob *blob_ref(struct blob *blob); /* NULL gives NULL */
 void blob_unref(struct blob *blob);	  /* NULL is fine */

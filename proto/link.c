@@ -159,8 +159,8 @@ static int finish_head(struct link *link, struct ipp_error *err)
 	} else if (header->payload_bytes > 0) {
 		link->payload = blob_new(header->payload_bytes);
 		if (!link->payload)
-			return ipp_fail(err, ENOMEM,
-					"slurm-ipp: no memory for a payload of %llu bytes",
+			return ipp_fail(err, errno,
+					"slurm-ipp: no room for a payload of %llu bytes: %m",
 					(unsigned long long)header->payload_bytes);
 	}
 	return 0;

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -221,6 +222,18 @@ static int unix_fd(const struct link *link)
 
 /* ---- in ---- */
 
+/* Why the kernel dropped descriptors on their way in: we have no room for one more, or there were
+ * too many in one message. */
+static int why_dropped(void)
+{
+	const int fd = memfd_create("slurm-ipp", MFD_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return -EPROTO;
+}
+
 static int keep_descriptors(struct link_unix *self, struct msghdr *message)
 {
 	int rc = 0;
@@ -242,7 +255,7 @@ static int keep_descriptors(struct link_unix *self, struct msghdr *message)
 			}
 		}
 	}
-	return message->msg_flags & MSG_CTRUNC ? -EPROTO : rc;
+	return message->msg_flags & MSG_CTRUNC ? why_dropped() : rc;
 }
 
 /* One recvmsg() into `in`: its return value, or -errno. */
@@ -266,8 +279,9 @@ static ssize_t receive_some(struct link_unix *self)
 	got = recvmsg(self->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (got < 0)
 		return -errno;
-	if (keep_descriptors(self, &message) < 0)
-		return -EPROTO;
+	left = keep_descriptors(self, &message);
+	if (left < 0)
+		return left;
 	left = got;
 	for (int i = 0; i < n; i++) {
 		if ((size_t)left < vectors[i].iov_len)

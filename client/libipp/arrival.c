@@ -76,6 +76,7 @@ int arrival_new(struct arrival **out, const struct frame *frame, struct ipp_erro
 	}
 	arrival->results = results;
 	arrival->payload = blob_ref(frame->payload);
+	blob_close_fd(arrival->payload); /* any number of them may wait */
 	arrival->users = 1;
 	for (size_t i = 0; i < results->n_results; i++)
 		if (!locate(results->results[i], arrival->payload, &offset, &arrival->places[i])) {

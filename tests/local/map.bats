@@ -78,6 +78,16 @@ settled()
 	((position > 20000000 && position < 70000000))
 }
 
+@test "results that wait for their turn cost no descriptors, however many and large" {
+	# shellcheck disable=SC2016
+	task='if [ $1 = 0 ]; then until [ -e 200 ]; do sleep 0.02; done; fi; : >$1; head -c 65600 /dev/zero'
+	run --separate-stderr sh -c 'ulimit -n 96; ipp-run map --engines 2 --hwm 1 -- sh -c "$1" sh ::: 0:201 >out' sh "$task"
+	show
+	[ "$status" = 0 ]
+	[ "$stderr" = "" ]
+	[ "$(stat -c %s out)" = $((201 * 65600)) ]
+}
+
 @test "a NUL in an item does not cut it short for a function" {
 	run -0 ipp-run map --engines 1 "$programs/tests/modules/sample.so:last_byte" < <(printf 'a\0zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzb\n')
 	[ "$output" = 98 ]

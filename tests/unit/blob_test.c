@@ -94,6 +94,26 @@ static void a_sealed_memfd_of_a_peer_is_mapped(void **state)
 	assert_int_equal(close(fd), -1); /* it went with the blob */
 }
 
+static void bytes_of_a_memfd_stay_when_its_descriptor_is_closed(void **state)
+{
+	const int fd = sealed_new("test", "hello", 5, &err);
+	struct blob *heap = blob_copy("abc", 3);
+	struct blob *blob;
+
+	(void)state;
+	assert_int_equal(blob_map(&blob, fd, 5, &err), 0);
+	blob_close_fd(blob);
+	assert_int_equal(blob->fd, -1);
+	assert_int_equal(close(fd), -1);
+	assert_memory_equal(blob->data, "hello", 5);
+	blob_close_fd(blob);
+	blob_unref(blob);
+	blob_close_fd(heap);
+	assert_memory_equal(heap->data, "abc", 3);
+	blob_unref(heap);
+	blob_close_fd(NULL);
+}
+
 static void a_descriptor_without_every_seal_is_refused(void **state)
 {
 	(void)state;
@@ -130,6 +150,7 @@ int main(void)
 		cmocka_unit_test(a_small_blob_lies_on_the_heap),
 		cmocka_unit_test(a_blob_lives_as_long_as_its_last_reference),
 		cmocka_unit_test(a_sealed_memfd_of_a_peer_is_mapped),
+		cmocka_unit_test(bytes_of_a_memfd_stay_when_its_descriptor_is_closed),
 		cmocka_unit_test(a_descriptor_without_every_seal_is_refused),
 		cmocka_unit_test(a_memfd_shorter_than_its_frame_says_is_refused),
 		cmocka_unit_test(a_sealed_text_can_be_read_and_not_written),

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "tests/unit/wire.h"
@@ -334,6 +335,24 @@ static void a_frame_that_promises_a_descriptor_and_brings_none_is_refused(void *
 	close(fd);
 }
 
+static void a_process_that_has_no_room_for_a_descriptor_says_so(void **state)
+{
+	const int fd = raw_end();
+	const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	struct rlimit before, none;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){.rlim_max = before.rlim_max};
+	send_descriptor(fd, "I", 1, null);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	turn_until(base, b->closed);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_non_null(strstr(b->why.text, "Too many open files"));
+	close(null);
+	close(fd);
+}
+
 static void descriptors_that_belong_to_no_frame_do_not_pile_up(void **state)
 {
 	const int fd = raw_end();
@@ -379,6 +398,7 @@ int main(void)
 		TEST(an_untrusted_peer_is_cut_off_at_a_large_head_or_any_payload),
 		TEST(a_descriptor_that_can_change_is_refused_and_closed),
 		TEST(a_frame_that_promises_a_descriptor_and_brings_none_is_refused),
+		TEST(a_process_that_has_no_room_for_a_descriptor_says_so),
 		TEST(descriptors_that_belong_to_no_frame_do_not_pile_up),
 		TEST(a_head_past_its_bound_ends_the_link_that_sends_it),
 	};
