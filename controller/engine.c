@@ -217,6 +217,7 @@ static int take_results(struct engine *engine, const struct frame *frame, struct
 		changed |= count_result(engine, request, results->results[i]);
 	if (engine->in_flight.n_tasks == 0)
 		engine->in_flight_us = 0;
+	engine->since_us = engine_now_us();
 	if (rc == 0 && request && ranks_add(&request->ran, engine->rank) == 0 &&
 	    pass_on(request, frame, results, changed)) {
 		stop_at_failure(request, results);
@@ -224,8 +225,6 @@ static int take_results(struct engine *engine, const struct frame *frame, struct
 			client_request_over(request, false);
 	}
 	ipp__results__free_unpacked(results, NULL);
-	if (rc == 0 && request)
-		cluster_wake(engine->cluster);
 	return rc;
 }
 
@@ -316,6 +315,8 @@ static void on_frame(void *owner, struct link *link, const struct frame *frame)
 		if (rules[i].type == frame->type) {
 			if (rules[i].take(engine, frame, &err) < 0)
 				engine_lose(engine, err.text);
+			else /* it may have room */
+				cluster_wake(engine->cluster);
 			return;
 		}
 	ipp_fail(&err, EPROTO, "it sent a %s frame, which engines do not", frame_name(frame->type));
@@ -465,9 +466,16 @@ void engine_free(struct engine *engine)
 	free(engine);
 }
 
+static void append(struct engine *engine, struct slice *slice)
+{
+	if (engine->in_flight.n_tasks == 0)
+		engine->since_us = engine_now_us();
+	slices_append(&engine->in_flight, slice);
+}
+
 static void give_errand(struct engine *engine, const struct request *request, struct slice *slice)
 {
-	slices_append(&engine->in_flight, slice);
+	append(engine, slice);
 	if (request->kind == REQUEST_REMOVE && ids_add(&engine->unanswered, request->id) < 0)
 		engine_lose(engine, "the controller is out of memory");
 	else
@@ -498,7 +506,7 @@ void engine_give(struct engine *engine, struct request *request, struct slice *s
 		return;
 	}
 	engine->in_flight_us += slice->task_us * (double)(slice->to - slice->from);
-	slices_append(&engine->in_flight, slice);
+	append(engine, slice);
 }
 
 int engine_push(struct engine *engine, const Ipp__Push *push, uint64_t serial, struct blob *payload)
@@ -517,7 +525,8 @@ void engine_forget(struct engine *engine, struct request *request, bool cancel)
 	Ipp__Close closed = IPP__CLOSE__INIT;
 
 	slices_drop(&engine->pinned, request->id);
-	slices_drop(&engine->in_flight, request->id);
+	if (slices_drop(&engine->in_flight, request->id) > 0)
+		engine->since_us = engine_now_us();
 	if (engine->in_flight.n_tasks == 0)
 		engine->in_flight_us = 0;
 	if (!ids_remove(&engine->opened, request->id) || !engine->link)

@@ -25,6 +25,7 @@ struct engine {
 	struct link *link;	    /* NULL while it is lost */
 	struct slices in_flight;    /* handed out, in the order that results will come */
 	double in_flight_us;	    /* how long they should take */
+	int64_t since_us;	    /* when the first of them may have begun; CLOCK_MONOTONIC */
 	struct slices pinned;	    /* tasks of direct views that wait for it */
 	struct ids opened;	    /* requests whose call it has */
 	struct ids unanswered;	    /* pushes and removals it has not answered */

@@ -1,5 +1,7 @@
 #include "controller/scheduler.h"
 
+#include <math.h>
+
 #include "controller/client.h"
 #include "controller/engine.h"
 #include "controller/request.h"
@@ -75,6 +77,21 @@ static struct request *next_in_line(const struct engine *engine)
 	return next;
 }
 
+/* How long the engine will be at what it has: for ever, as far as one can tell, with a task of
+ * unknown length among it, or when all of it should have been done some time ago. */
+static double ahead_us(const struct engine *engine)
+{
+	const struct slice *slice = engine->in_flight.first;
+
+	while (slice && slice->task_us > 0)
+		slice = slice->next;
+	if (slice ||
+	    (engine->in_flight.n_tasks > 0 &&
+	     (double)(engine_now_us() - engine->since_us) > engine->in_flight_us + SINGLE_US))
+		return INFINITY;
+	return engine->in_flight_us;
+}
+
 /* Fill the engine from one request; whether anything was handed out.  What the tasks should take is
  * charged now, and corrected by what they took. */
 static bool give_some(struct engine *engine, struct request *request)
@@ -84,7 +101,7 @@ static bool give_some(struct engine *engine, struct request *request)
 	const uint64_t n_engines = request->n_chosen > 0 && request->n_chosen < cluster->n_live
 					   ? request->n_chosen
 					   : cluster->n_live;
-	const uint64_t quota = scheduler_quota(request->task_us, in_flight, engine->in_flight_us,
+	const uint64_t quota = scheduler_quota(request->task_us, in_flight, ahead_us(engine),
 					       request->pending.n_tasks, n_engines);
 	const uint64_t n = scheduler_bounded(quota, in_flight, request->chunk, request->hwm);
 	struct slice *slice = n > 0 ? slices_take(&request->pending, n) : NULL;

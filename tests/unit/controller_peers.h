@@ -8,6 +8,7 @@
 
 #include "controller/cluster.h"
 #include "controller/door.h"
+#include "controller/engine.h"
 #include "controller/setup.h"
 #include "proto/connection.h"
 #include "proto/unix_socket.h"

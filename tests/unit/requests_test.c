@@ -582,6 +582,81 @@ static void a_direct_view_goes_first(void **state)
 	ipp__tasks__free_unpacked(tasks, NULL);
 }
 
+/* `busy` is at a task of `request`, and another client's map of short tasks goes on without it. */
+static void assert_left_alone(struct peer *busy, struct peer *idle, uint64_t request)
+{
+	const size_t had = count(busy, FRAME_TASKS);
+	uint64_t indices[64], first, n;
+
+	for (size_t nth = count(idle, FRAME_TASKS) + 1; nth < 40; nth++) {
+		given(idle, nth, &first, &n);
+		assert_true(n <= 64);
+		for (uint64_t i = 0; i < n; i++)
+			indices[i] = first + i;
+		answer(idle, request, indices, n, 1000);
+	}
+	turn_a_while(base);
+	assert_int_equal(count(busy, FRAME_TASKS), had);
+}
+
+static void nothing_is_queued_behind_another_maps_task_of_unknown_length(void **state)
+{
+	uint64_t theirs, mine;
+	struct peer *one = client_joins(&theirs), *other = client_joins(&mine);
+	struct peer *busy = engine_joins(0), *idle = engine_joins(1);
+
+	(void)state;
+	map(one, theirs, 1);
+	assert_given(busy, 1, 0);
+	map(other, mine, 100000);
+	assert_left_alone(busy, idle, mine);
+	answer_one(busy, theirs, 0, 8000000);
+	turn_until(base, count(busy, FRAME_TASKS) == 2); /* it is back in the line */
+}
+
+static void nothing_is_queued_behind_a_task_that_takes_longer_than_was_thought(void **state)
+{
+	uint64_t theirs, mine;
+	struct peer *one = client_joins(&theirs), *other = client_joins(&mine);
+	struct peer *busy = engine_joins(0), *idle;
+
+	(void)state;
+	map(one, theirs, 2);
+	assert_given(busy, 1, 0);
+	answer_one(busy, theirs, 0, 1000);
+	assert_given(busy, 2, 1);
+	cluster.engines[0]->since_us -= 60000000;
+	idle = engine_joins(1);
+	map(other, mine, 100000);
+	assert_left_alone(busy, idle, mine);
+	answer_one(busy, theirs, 1, 60000000);
+	turn_until(base, count(busy, FRAME_TASKS) == 3);
+}
+
+static void an_answered_errand_makes_room_for_a_map(void **state)
+{
+	uint64_t theirs, mine;
+	struct peer *one = client_joins(&theirs), *other = client_joins(&mine);
+	struct peer *engine = engine_joins(0), *silent = engine_joins(1);
+	Ipp__Names names = IPP__NAMES__INIT;
+	Ipp__Targets targets = IPP__TARGETS__INIT;
+	Ipp__List list = IPP__LIST__INIT;
+
+	(void)state;
+	targets.ranks = (uint32_t[]){0, 1};
+	targets.n_ranks = 2;
+	list.request = theirs;
+	list.targets = &targets;
+	link_send(one->link, FRAME_LIST, &list.base, NULL);
+	turn_until(base, count(engine, FRAME_LIST) == 1 && count(silent, FRAME_LIST) == 1);
+	map(other, mine, 10);
+	turn_a_while(base);
+	assert_int_equal(count(engine, FRAME_TASKS), 0);
+	names.request = theirs;
+	link_send(engine->link, FRAME_NAMES, &names.base, NULL);
+	assert_given(engine, 1, 0);
+}
+
 /* ---- status ---- */
 
 static void says_health(struct peer *engine, const char *how, uint64_t memory)
@@ -681,6 +756,9 @@ int main(void)
 		TEST(maps_of_short_and_long_tasks_get_the_same_time),
 		TEST(a_new_small_map_is_not_stuck_behind_a_big_one),
 		TEST(a_direct_view_goes_first),
+		TEST(nothing_is_queued_behind_another_maps_task_of_unknown_length),
+		TEST(nothing_is_queued_behind_a_task_that_takes_longer_than_was_thought),
+		TEST(an_answered_errand_makes_room_for_a_map),
 		TEST(the_status_says_of_each_engine_how_it_is),
 		TEST(a_status_does_not_wait_for_an_engine_that_is_lost_meanwhile),
 	};
