@@ -7,6 +7,7 @@
 #include "proto/value.h"
 #include "proto/error.h"
 #include "proto/frame.h"
+#include "proto/npy.h"
 #include "proto/spill.h"
 
 /* Of payloads that wait for their turn. */
@@ -28,6 +29,19 @@ static bool advance(uint64_t *offset, uint64_t bytes, uint64_t end)
 	return true;
 }
 
+/* Whether the array, if it is one, has the bytes that its shape takes: who reads it trusts that. */
+static bool array_is_whole(const Ipp__Result *result)
+{
+	const Ipp__Value *value = result->value;
+	struct npy npy;
+
+	if (!value || value->kind_case != IPP__VALUE__KIND_ARRAY)
+		return true;
+	return npy_init(&npy, value->array->dtype, value->array->n_shape, value->array->shape,
+			value->array->fortran_order, "", NULL) == 0 &&
+	       npy.data_bytes == value->array->bytes;
+}
+
 /* Find the result's bytes in the payload, from *offset on, which is moved behind them. */
 static bool locate(const Ipp__Result *result, const struct blob *payload, uint64_t *offset,
 		   struct place *place)
@@ -35,7 +49,7 @@ static bool locate(const Ipp__Result *result, const struct blob *payload, uint64
 	const uint64_t end = payload ? payload->bytes : 0;
 
 	place->bytes = *offset;
-	if (!advance(offset, result->stdout_bytes, end) ||
+	if (!array_is_whole(result) || !advance(offset, result->stdout_bytes, end) ||
 	    !advance(offset, result->stderr_bytes, end))
 		return false;
 	if (array_bytes(result) > 0 && !advance(offset, array_padding(*offset), end))

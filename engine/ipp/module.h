@@ -102,7 +102,9 @@ static inline void **ipp_state(struct ipp_call *call, void (*release)(void *))
 	return call->services->state(call, release);
 }
 
-/* The result: copied.  They return 0, or what to return when there is no memory. */
+/* The result: copied.  They return 0, or what to return when there is no memory or the value is not
+ * whole: a text is free of NULs and has at most 1 MiB, an array's bytes are those that its shape
+ * and dtype take. */
 static inline int ipp_return(struct ipp_call *call, const struct ipp_value *value)
 {
 	return call->services->return_value(call, value);

@@ -10,8 +10,8 @@
 #include "engine/runtimes/object.h"
 #include "engine/variables.h"
 #include "proto/error.h"
-
-#define TEXT_MAX (1 << 20) /* it goes in the frame's head, which is bounded */
+#include "proto/npy.h"
+#include "proto/variable.h"
 
 struct native {
 	struct object object;
@@ -61,27 +61,85 @@ static void **state(struct ipp_call *call, void (*release)(void *))
 	return &native->shared;
 }
 
+static int check_text(const struct ipp_value *value, const char *what, struct ipp_error *err)
+{
+	const char *nul;
+
+	if (!value->text)
+		return ipp_fail(err, EINVAL, "%s is a text whose pointer is NULL", what);
+	if (value->bytes > VARIABLE_TEXT_MAX)
+		return ipp_fail(err, EMSGSIZE,
+				"%s is a text of %zu bytes, and %d is the most: make it an array "
+				"of |u1",
+				what, value->bytes, VARIABLE_TEXT_MAX);
+	nul = memchr(value->text, '\0', value->bytes);
+	if (nul)
+		return ipp_fail(err, EINVAL,
+				"%s is a text of %zu bytes with a NUL among them, at %zu: make it "
+				"an array of |u1",
+				what, value->bytes, (size_t)(nul - value->text));
+	return 0;
+}
+
+static int check_array(const struct ipp_value *value, const char *what, struct ipp_error *err)
+{
+	struct npy npy;
+	char shape[80];
+	int rc;
+
+	if (!value->dtype || (!value->shape && value->n_dims > 0) ||
+	    (!value->data && value->bytes > 0))
+		return ipp_fail(err, EINVAL, "%s is an array whose %s is NULL", what,
+				!value->dtype			   ? "dtype"
+				: !value->data && value->bytes > 0 ? "data"
+								   : "shape");
+	rc = npy_init(&npy, value->dtype, value->n_dims, value->shape, value->fortran_order, what,
+		      err);
+	if (rc < 0)
+		return ipp_failure(rc);
+	if (value->bytes == npy.data_bytes)
+		return 0;
+	npy_shape_text(&npy, shape, sizeof(shape));
+	return ipp_fail(err, EINVAL,
+			"%s is an array of %zu bytes, but its shape %s of dtype %s takes %zu", what,
+			value->bytes, shape, npy.dtype, npy.data_bytes);
+}
+
+/* What a function gave, which may be anything; `what` it is begins the sentence. */
+static int check_value(const struct ipp_value *value, const char *what, struct ipp_error *err)
+{
+	switch (value->kind) {
+	case IPP_NONE:
+	case IPP_INTEGER:
+	case IPP_REAL:
+		return 0;
+	case IPP_TEXT:
+		return check_text(value, what, err);
+	case IPP_ARRAY:
+		return check_array(value, what, err);
+	}
+	return ipp_fail(err, EINVAL, "%s is of kind %d, which ipp/module.h does not have", what,
+			(int)value->kind);
+}
+
 static int return_value(struct ipp_call *call, const struct ipp_value *value)
 {
 	struct outcome *outcome = native_call(call)->outcome;
+	struct ipp_error err;
+	int rc = check_value(value, "its result", &err);
 
-	if (value->kind == IPP_TEXT && value->bytes > TEXT_MAX) {
-		outcome_fail(outcome, IPP__OUTCOME__ERROR, EMSGSIZE,
-			     "its result is a text of %zu bytes, and %d is the most: return an "
-			     "array of |u1",
-			     value->bytes, TEXT_MAX);
-		return EMSGSIZE;
-	}
-	if (outcome_return(outcome, value) == 0)
-		return 0;
-	outcome_fail(outcome, IPP__OUTCOME__ERROR, ENOMEM,
-		     "out of memory for its result of %zu bytes", value->bytes);
-	return ENOMEM;
+	if (rc == 0 && outcome_return(outcome, value) < 0)
+		rc = ipp_fail(&err, ENOMEM, "out of memory for its result of %zu bytes",
+			      value->bytes);
+	if (rc < 0)
+		outcome_fail(outcome, IPP__OUTCOME__ERROR, -rc, "%s", err.text);
+	return -rc;
 }
 
 static int fail(struct ipp_call *call, const char *text)
 {
-	outcome_fail(native_call(call)->outcome, IPP__OUTCOME__ERROR, 1, "%s", text);
+	outcome_fail(native_call(call)->outcome, IPP__OUTCOME__ERROR, 1, "%s",
+		     text && text[0] ? text : "it failed without saying why");
 	return 1;
 }
 
@@ -89,8 +147,10 @@ static int store(struct ipp_call *call, const char *name, const struct ipp_value
 {
 	struct native_call *self = native_call(call);
 	struct ipp_error err;
-	const int rc = self->task->store(self->task->storer, name, value, &err);
+	int rc = check_value(value, "what it stores", &err);
 
+	if (rc == 0)
+		rc = self->task->store(self->task->storer, name, value, &err);
 	if (rc == 0)
 		return 0;
 	outcome_fail(self->outcome, IPP__OUTCOME__ERROR, -rc, "%s", err.text);

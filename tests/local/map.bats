@@ -242,7 +242,7 @@ settled()
 	ipp map --engines 1 "$programs/tests/modules/sample.so:long_text" ::: 1
 	show
 	[ "$status" = 1 ]
-	[[ $stderr == "ipp-run: item 0: its result is a text of 20971520 bytes"*"return an array"* ]]
+	[[ $stderr == "ipp-run: item 0: its result is a text of 20971520 bytes"*"make it an array"* ]]
 }
 
 @test "a worker killed by its own task is reported, and the rest goes on" {

@@ -11,7 +11,7 @@ IPP_MODULE
 
 ipp_function square, place, say, weigh, last_byte, long_text, matrix, sum, twice_said, complain,
 	silent, nothing, count, crash, leave, hang, double_it, count_w, has_v, store_after_gate,
-	store_badly;
+	store_badly, give_badly;
 
 int square(struct ipp_call *call)
 {
@@ -228,4 +228,43 @@ int store_badly(struct ipp_call *call)
 	const struct ipp_value w = {.kind = IPP_INTEGER, .integer = 1};
 
 	return ipp_store(call, "w w", &w);
+}
+
+/* What no function should give; the item's place says which. */
+int give_badly(struct ipp_call *call)
+{
+	static const double one;
+	static const uint64_t shape[] = {1000};
+	static const struct ipp_value bad[] = {
+		{.kind = IPP_ARRAY,
+		 .dtype = "<f8",
+		 .shape = shape,
+		 .n_dims = 1,
+		 .data = &one,
+		 .bytes = 8},
+		{.kind = IPP_ARRAY,
+		 .dtype = "double",
+		 .shape = shape,
+		 .n_dims = 1,
+		 .data = &one,
+		 .bytes = 8},
+		{.kind = IPP_ARRAY, .shape = shape, .n_dims = 1, .data = &one, .bytes = 8},
+		{.kind = IPP_ARRAY, .dtype = "<f8", .n_dims = 1, .data = &one, .bytes = 8},
+		{.kind = IPP_ARRAY, .dtype = "<f8", .shape = shape, .n_dims = 1, .bytes = 8000},
+		{.kind = IPP_ARRAY,
+		 .dtype = "<f8",
+		 .shape = shape,
+		 .n_dims = 65,
+		 .data = &one,
+		 .bytes = 8},
+		{.kind = IPP_TEXT, .text = "a\0b", .bytes = 3},
+		{.kind = IPP_TEXT, .bytes = 3},
+		{.kind = (enum ipp_kind)99},
+	};
+	const size_t i = (size_t)ipp_index(call);
+
+	if (i == sizeof(bad) / sizeof(bad[0]))
+		return ipp_fail_call(call, NULL);
+	ipp_return(call, &bad[i]);
+	return 0; /* as one that does not look at what ipp_return() gave */
 }

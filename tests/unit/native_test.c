@@ -183,6 +183,31 @@ static void an_array_comes_back_with_its_shape(void **state)
 	assert_true(((const double *)outcome.bytes->data)[5] == 6);
 }
 
+static void what_is_not_whole_is_no_result(void **state)
+{
+	static const char *const why[] = {
+		"its result is an array of 8 bytes, but its shape (1000,) of dtype <f8 takes 8000",
+		"its result: 'double' is not one of NumPy's plain dtypes, such as '<f8'",
+		"its result is an array whose dtype is NULL",
+		"its result is an array whose shape is NULL",
+		"its result is an array whose data is NULL",
+		"its result: has 65 dimensions; at most 64 are possible",
+		"its result is a text of 3 bytes with a NUL among them, at 1: make it an array of "
+		"|u1",
+		"its result is a text whose pointer is NULL",
+		"its result is of kind 99, which ipp/module.h does not have",
+		"it failed without saying why",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(why) / sizeof(why[0]); i++) {
+		task.index = i;
+		run("sample.so:give_badly");
+		assert_error(outcome.code, why[i]);
+		assert_int_equal(outcome.value.kind, IPP_NONE);
+	}
+}
+
 static void the_later_of_two_results_counts(void **state)
 {
 	(void)state;
@@ -351,6 +376,7 @@ int main(void)
 		TEST(a_function_sees_the_engines_variables_as_they_are_now),
 		TEST(an_array_that_passes_its_payload_is_no_variable),
 		TEST(an_array_comes_back_with_its_shape),
+		TEST(what_is_not_whole_is_no_result),
 		TEST(the_later_of_two_results_counts),
 		TEST(a_function_that_returns_nothing_is_well),
 		TEST(a_failure_is_told_in_the_functions_own_words),
