@@ -221,7 +221,7 @@ bench-forest: all $(B)/tests/forest_bench  ## the forest beside scikit-learn, ra
 	@B=$(B) tests/bench/loo
 
 # What make bench is measured against, or by.
-BENCH_TOOLS := $(patsubst %,$(B)/bench/%,spawn pingpong many_engines schedule copy)
+BENCH_TOOLS := $(patsubst %,$(B)/bench/%,spawn pingpong many_engines schedule copy tls_stream)
 bench-tools: $(BENCH_TOOLS)
 $(B)/bench/schedule: $(B)/libipp.a
 $(B)/bench/%: tests/bench/%.c $(WIRE)

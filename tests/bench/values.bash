@@ -49,3 +49,20 @@ bench_values()
 	cluster_end
 	rm -r "$shm"
 }
+
+# One link between nodes beside one bare stream of the same cipher, both over the loopback.
+bench_values_between_nodes()
+{
+	local i bare="" link=""
+
+	for ((i = 0; i < repeats; i++)); do
+		bare+=$(timeout 60 "$B/bench/tls_stream" bare 100)$'\n'
+		link+=$(timeout 60 "$B/bench/tls_stream" link 100)$'\n'
+	done
+	title "100 MB over TLS between two processes, ms" median min max
+	summary <<<"${bare%$'\n'}" | rows "a bare TLS stream"
+	summary <<<"${link%$'\n'}" | rows "a link, into a memfd"
+	row "  rate of the link, of the bare stream (aim: 0.80)" \
+		"$(quotient "$(median_of "$(summary <<<"${bare%$'\n'}")")" \
+			"$(median_of "$(summary <<<"${link%$'\n'}")")")"
+}
