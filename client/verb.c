@@ -278,12 +278,33 @@ void verb_print_result(const struct ipp_result *result, const char *who)
 		fprintf(stderr, "ipp-run: %s: %s\n", who, result->error);
 }
 
+/* GNU parallel's other separators would else be words, and the items behind them too. */
+static int refuse_separators(const char *verb, char **words, size_t n, struct ipp_error *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(words[i], ":::+") == 0 || strcmp(words[i], "::::+") == 0)
+			return ipp_fail(err, EINVAL,
+					"ipp-run %s: lists are not linked by %s: each further ::: "
+					"gives all combinations, and values that belong together "
+					"stand in one item",
+					verb, words[i]);
+		if (strcmp(words[i], "::::") == 0)
+			return ipp_fail(err, EINVAL,
+					"ipp-run %s: items are not read from files behind ::::, "
+					"but with -a FILE: ipp-run map -a FILE -- COMMAND",
+					verb);
+	}
+	return 0;
+}
+
 int verb_words(struct verb_words *out, int argc, char **argv, struct ipp_error *err)
 {
 	const bool command = optind > 0 && strcmp(argv[optind - 1], "--") == 0;
 	int end = optind;
 
 	*out = (struct verb_words){0};
+	if (refuse_separators(argv[0], argv + optind, (size_t)(argc - optind), err) < 0)
+		return -EINVAL;
 	while (end < argc && strcmp(argv[end], ":::") != 0)
 		end++;
 	if (end < argc) {

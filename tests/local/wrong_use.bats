@@ -136,6 +136,20 @@ load helper
 	refused "takes no items behind :::" apply -- echo ::: a
 }
 
+@test "GNU parallel's :::: and :::+ are no words, and what to write is told" {
+	for words in '-- echo' "$programs/tests/modules/sample.so:last_byte"; do
+		# shellcheck disable=SC2086 # words are words
+		{
+			refused "not read from files behind ::::, but with -a FILE" map $words :::: file
+			refused "not read from files behind ::::, but with -a FILE" map $words ::: a :::: file
+			refused "not linked by :::+: each further ::: gives all combinations" map $words ::: a b :::+ c d
+			refused "not linked by ::::+: each further ::: gives all" map $words ::: a b ::::+ file
+		}
+	done
+	ipp map --engines 1 -- echo ::: :: ::::: a:::+
+	[ "$output" = $'::\n:::::\na:::+' ]
+}
+
 @test "an engine that is not there is named" {
 	refused "there is no engine 7" apply --engines 2 --targets 7 -- echo
 	refused "--targets" apply --engines 2 --targets x -- echo
