@@ -82,20 +82,32 @@ static void print(struct map *map, const struct ipp_result *result)
 	verb_print_result(result, who);
 }
 
-static int done(void *owner, const struct ipp_result *result)
+static void record(struct map *map, const struct ipp_result *result)
 {
-	struct map *map = owner;
 	struct ended ended = {
 		.result = result, .n_values = feed_n_lists(map->feed), .run = &map->run};
 
 	if (map->sinks.need_items)
 		ended.item = kept_items_get(&map->items, result->index);
-	if (!map->options.json)
-		print(map, result);
 	sinks_add(&map->sinks, &ended);
 	if (map->sinks.need_items)
 		kept_items_drop(&map->items, result->index);
 	map->n_done++;
+}
+
+/* It ended, but its turn to be printed never came. */
+static void record_late(void *owner, const struct ipp_result *result)
+{
+	record(owner, result);
+}
+
+static int done(void *owner, const struct ipp_result *result)
+{
+	struct map *map = owner;
+
+	if (!map->options.json)
+		print(map, result);
+	record(map, result);
 	if (result->outcome == IPP_OK && map->words.function && result->value.kind == IPP_NONE)
 		map->n_nothing++;
 	if (result->outcome == IPP_OK)
@@ -158,6 +170,15 @@ static int print_commands(struct map *map)
 	return rc;
 }
 
+/* It ended early: what has ended is on record all the same. */
+static void save_rest(struct ipp_request *request)
+{
+	struct ipp_error err;
+
+	if (ipp_take_rest(request, record_late, &err) < 0)
+		fprintf(stderr, "ipp-run map: %s\n", err.text);
+}
+
 /* Run it to its end, or to that of its time. */
 static int submit(struct map *map, struct ipp_client *client)
 {
@@ -165,9 +186,12 @@ static int submit(struct map *map, struct ipp_client *client)
 	struct ipp_request *request = NULL;
 	int rc = ipp_submit(client, &map->run, &request, &map->err);
 
-	if (rc == 0)
+	if (rc == 0) {
 		rc = ipp_wait(request, timeout_ms ? (int)timeout_ms : -1, &map->err);
-	ipp_request_free(request);
+		if (rc < 0)
+			save_rest(request);
+		ipp_request_free(request);
+	}
 	if (rc == -ETIMEDOUT)
 		ipp_fail(&map->err, ETIMEDOUT,
 			 "ipp-run map: the %g s of --timeout are over: %llu tasks have ended, the "

@@ -267,6 +267,14 @@ int ipp_next(struct ipp_request *request, int timeout_ms, const struct ipp_resul
 /* No more of it, running tasks included; ipp_wait() returns -ECANCELED. */
 void ipp_cancel(struct ipp_request *request);
 
+/* End it, if it still runs, and call take() with each result that is here and was not given, also
+ * where those before it are missing: after a time-out, a failure or the loss of the controller.
+ * take() may neither wait, cancel nor free.  0; or -EIO or -ENOMEM where one cannot be read back.
+ */
+int ipp_take_rest(struct ipp_request *request,
+		  void (*take)(void *owner, const struct ipp_result *result),
+		  struct ipp_error *err);
+
 /* NULL is fine.  One that still runs is cancelled, unless it is detached and was sent whole. */
 void ipp_request_free(struct ipp_request *request);
 

@@ -666,6 +666,41 @@ void ipp_cancel(struct ipp_request *request)
 	fail(request, -ECANCELED);
 }
 
+/* Results that never came keep nobody waiting any more. */
+static void skip_missing(struct ipp_request *request)
+{
+	while (!request->unordered && request->n_taken < request->n_sent &&
+	       slot_of(request, request->n_taken)->which == 0) {
+		request->first++;
+		request->n_taken++;
+	}
+}
+
+int ipp_take_rest(struct ipp_request *request,
+		  void (*take_one)(void *owner, const struct ipp_result *result),
+		  struct ipp_error *err)
+{
+	struct arrival *arrival;
+	const char *host;
+	size_t which;
+
+	ipp_cancel(request);
+	if (request->detached)
+		return 0;
+	for (skip_missing(request); peek(request, &arrival, &which); skip_missing(request)) {
+		int rc = arrival_recall(arrival, err);
+
+		if (rc < 0)
+			return rc;
+		arrival_read(arrival, which, &request->result);
+		engines_host(request->client, request->result.engine, &host);
+		request->result.host = host;
+		pop(request, arrival, which);
+		take_one(request->owner, &request->result);
+	}
+	return 0;
+}
+
 void ipp_request_free(struct ipp_request *request)
 {
 	if (!request)

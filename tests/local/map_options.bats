@@ -201,6 +201,61 @@ x' b c
 	[[ $(sed -n 2p log) == *$'sh $\'a\\nx\'' ]]
 }
 
+# two_done: the map's items 1 and 2 have ended; item 0 has not
+two_done() { ipp-run queue --json | jq -e '.done == 2' >/dev/null; }
+# shellcheck disable=SC2016
+behind_the_first='case $1 in 0) cat gate; exit 7 ;; 1) echo 1 ;; *) echo 2; exit 3 ;; esac'
+
+@test "what has ended is on record after Ctrl-C, though its turn to be printed never came" {
+	start 2
+	mkfifo gate
+	ipp-run map -k --hwm 1 --joblog log --results out -- sh -c "$behind_the_first" sh ::: 0 1 2 >printed 2>said &
+	wait_until 10 two_done
+	kill -INT $!
+	status=0
+	wait $! || status=$?
+	[ "$status" = 130 ]
+	[ "$(cat said)" = "ipp-run map: interrupted" ]
+	[ ! -s printed ]
+	[ "$(cut -f 1,7 log)" = $'Seq\tExitval\n2\t0\n3\t3' ]
+	[ "$(cat out/1/1/stdout)$(cat out/1/2/stdout)$(cat out/1/2/seq)" = 123 ]
+	ipp-run stop
+}
+
+@test "what has ended is on record after the first failure, and is not printed" {
+	start 2
+	mkfifo gate
+	ipp-run map --hwm 1 --joblog log -- sh -c "$behind_the_first" sh ::: 0 1 2 >printed 2>said &
+	wait_until 10 two_done
+	: >gate
+	status=0
+	wait $! || status=$?
+	[ "$status" = 1 ]
+	[ "$(cat said)" = "ipp-run: item 0: sh exited with code 7" ]
+	[ ! -s printed ]
+	[ "$(cut -f 1,7 log)" = $'Seq\tExitval\n1\t7\n2\t0\n3\t3' ]
+	ipp-run stop
+}
+
+@test "what has ended is on record after the loss of the controller" {
+	start 2
+	mkfifo gate
+	ipp-run map -k --hwm 1 --json -- sh -c "$behind_the_first" sh ::: 0 1 2 >printed 2>said &
+	wait_until 10 two_done
+	kill -9 "$(ours ipp-controller)"
+	status=0
+	wait $! || status=$?
+	[ "$status" = 125 ]
+	[ "$(jq -c '[.index, .exit]' printed)" = $'[1,0]\n[2,3]' ]
+}
+
+@test "--timeout counts what has ended and waits to be printed" {
+	ipp map --engines 2 --timeout 2 --json -- sleep ::: 1000 0
+	[ "$status" = 124 ]
+	[[ $stderr == *"are over: 1 tasks have ended, the others are cancelled" ]]
+	[ "$(jq .index <<<"$output")" = 1 ]
+}
+
 @test "outputs lie in folders, whatever the items are" {
 	long=$(printf 'x%.0s' {1..300})
 	ipp map --engines 2 --results out -- sh -c 'printf "%s\n" "$1"; printf "%s\n" "$1" >&2' sh ::: 'a/b' '..' '.' '' 'a\b' 'same' 'same' "$long" "$long" $'t\tn\n'

@@ -237,6 +237,39 @@ static void without_a_window_all_results_wait_to_be_taken(void **state)
 	ipp_request_free(request);
 }
 
+static void count_one(void *owner, const struct ipp_result *result)
+{
+	struct range *range = owner;
+
+	assert_string_not_equal(result->host, "");
+	range->n_asked += (uint64_t)result->value.integer;
+}
+
+static void the_rest_of_the_results_is_given_once(void **state)
+{
+	struct range range = {.end = 10};
+	struct ipp_run run = squares(&range);
+
+	(void)state;
+	for (int unordered = 0; unordered < 2; unordered++) {
+		struct ipp_request *request;
+		uint64_t first;
+
+		range = (struct range){.end = 10};
+		run.unordered = unordered;
+		request = submit(&run);
+		must(ipp_wait(request, PATIENCE_MS, &err));
+		first = (uint64_t)next(request)->value.integer;
+		range.n_asked = 0;
+		must(ipp_take_rest(request, count_one, &err));
+		assert_int_equal(first + range.n_asked, 285);
+		assert_null(next(request));
+		must(ipp_take_rest(request, count_one, &err));
+		assert_int_equal(first + range.n_asked, 285);
+		ipp_request_free(request);
+	}
+}
+
 static const char *const forever[] = {"sleep", "1000", NULL};
 static const uint32_t first_engine[] = {0};
 static const struct ipp_run sleeper = {.argv = forever, .targets = first_engine, .n_targets = 1};
@@ -527,6 +560,7 @@ int main(void)
 		cmocka_unit_test(unordered_results_come_as_tasks_finish),
 		cmocka_unit_test(a_window_bounds_what_is_asked_for_and_not_taken),
 		cmocka_unit_test(without_a_window_all_results_wait_to_be_taken),
+		cmocka_unit_test(the_rest_of_the_results_is_given_once),
 		cmocka_unit_test(a_wait_that_times_out_leaves_the_request_running),
 		cmocka_unit_test(a_request_that_is_freed_leaves_its_engines_to_others),
 		cmocka_unit_test(an_interrupt_ends_the_wait_and_not_the_request),
