@@ -12,6 +12,7 @@
 #include "controller/kept_results.h"
 #include "controller/listing.h"
 #include "controller/request.h"
+#include "controller/returning.h"
 #include "controller/scheduler.h"
 #include "controller/setup.h"
 #include "controller/stranded.h"
@@ -161,7 +162,7 @@ void client_stop_at(struct request *request, uint64_t index)
 
 /* ---- questions ---- */
 
-static int take_roster(struct client *client, const struct frame *frame, struct ipp_error *err)
+static int send_roster(struct client *client, struct ipp_error *err)
 {
 	const struct cluster *cluster = client->cluster;
 	Ipp__Roster roster = IPP__ROSTER__INIT;
@@ -169,7 +170,6 @@ static int take_roster(struct client *client, const struct frame *frame, struct 
 	Ipp__Engine **pointers = calloc(cluster->n_ranks + 1, sizeof(*pointers));
 	int rc = 0;
 
-	(void)frame;
 	if (!engines || !pointers) {
 		rc = ipp_fail(err, ENOMEM, "the controller is out of memory");
 		goto out;
@@ -191,6 +191,27 @@ out:
 	free(engines);
 	free(pointers);
 	return rc;
+}
+
+static int take_roster(struct client *client, const struct frame *frame, struct ipp_error *err)
+{
+	Ipp__Roster *question = ipp__roster__unpack(NULL, frame->head_bytes, frame->head);
+	const bool waits = question && question->whole && returning_any(client->cluster);
+
+	if (!question)
+		return ipp_fail(err, EPROTO, "a ROSTER frame is malformed");
+	ipp__roster__free_unpacked(question, NULL);
+	client->n_rosters += waits;
+	return waits ? 0 : send_roster(client, err);
+}
+
+void client_tell_rosters(struct cluster *cluster)
+{
+	struct ipp_error err;
+
+	for (struct client *client = cluster->clients; client; client = client->next)
+		for (; client->n_rosters > 0; client->n_rosters--)
+			send_roster(client, &err); /* out of memory: it waits in vain */
 }
 
 int client_check_id(struct client *client, uint64_t id, struct ipp_error *err)
@@ -226,14 +247,19 @@ static int take_push(struct client *client, const struct frame *frame, struct ip
 	request_started(request);
 	cluster->n_pushes++;
 	for (uint32_t i = 0; i < request->n_targets; i++) {
-		struct engine *engine = engine_find(cluster, request->targets[i]);
+		struct engine *engine = returning_find(cluster, request->targets[i]);
+		const int pushed = engine ? engine_push(engine, push, cluster->n_pushes,
+							frame->payload)
+					  : -ENOENT;
 
-		if (engine && engine_push(engine, push, cluster->n_pushes, frame->payload) == 0)
+		if (pushed == 0 && engine->link)
+			continue;
+		request->n_done++;
+		if (pushed == 0)
 			continue;
 		request_fail_target(request, request->targets[i],
 				    engine ? "the controller is out of memory"
 					   : "there is no such engine");
-		request->n_done++;
 	}
 	if (request_finished(request))
 		client_request_over(request, false);
@@ -242,7 +268,7 @@ out:
 	return rc;
 }
 
-/* Each target's task waits for it at its engine. */
+/* Each target's task waits for it at its engine, which may be away. */
 static void pin_tasks(struct request *request)
 {
 	struct cluster *cluster = request->cluster;
@@ -250,7 +276,7 @@ static void pin_tasks(struct request *request)
 
 	/* With the last target, and where results cannot be kept, the request ends here. */
 	for (uint32_t i = 0; request && i < request->n_targets; i++) {
-		struct engine *engine = engine_find(cluster, request->targets[i]);
+		struct engine *engine = returning_find(cluster, request->targets[i]);
 		struct slice *slice = engine ? slice_new(id, NULL, i, i + 1) : NULL;
 
 		if (slice) {
@@ -277,7 +303,7 @@ void client_request_ready(struct request *request)
 static int choose_engines(struct request *request, const Ipp__Call *call, struct ipp_error *err)
 {
 	for (size_t i = 0; i < call->n_among; i++) {
-		if (!engine_find(request->cluster, call->among[i]))
+		if (!returning_find(request->cluster, call->among[i]))
 			return ipp_fail(err, ENOENT,
 					"it was to run on engine %u, which is not there; ipp-run "
 					"ids lists them",

@@ -18,6 +18,7 @@ struct client {
 	struct link *link;
 	uint32_t number;
 	uint64_t last_request; /* its id */
+	unsigned n_rosters;    /* it is to be told once no engine is awaited, see returning.h */
 };
 
 /* A client said HELLO (takes `link`). */
@@ -41,6 +42,9 @@ void client_report_lost(struct request *request, uint64_t index, uint32_t rank, 
 
 /* A task of a detached request failed: what was not handed out behind it never will be. */
 void client_stop_at(struct request *request, uint64_t index);
+
+/* No engine is awaited any more: clients that waited are told which there are. */
+void client_tell_rosters(struct cluster *cluster);
 
 /* Nothing holds it back any more. */
 void client_request_ready(struct request *request);

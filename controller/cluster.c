@@ -11,6 +11,7 @@
 #include "controller/client.h"
 #include "controller/engine.h"
 #include "controller/request.h"
+#include "controller/returning.h"
 #include "controller/scheduler.h"
 #include "controller/setup.h"
 #include "controller/stranded.h"
@@ -284,9 +285,10 @@ int cluster_init(struct cluster *cluster, struct event_base *base, const struct 
 	cluster->deadline = event_new(base, -1, 0, deadline_cb, cluster);
 	cluster->deserted = event_new(base, -1, 0, deserted_cb, cluster);
 	cluster->stranded = stranded_new(cluster);
+	cluster->returning = returning_new(cluster);
 	cluster->last_words = event_new(base, -1, EV_PERSIST, last_words_cb, cluster);
 	if (!cluster->schedule || !cluster->deadline || !cluster->deserted || !cluster->stranded ||
-	    !cluster->last_words ||
+	    !cluster->returning || !cluster->last_words ||
 	    (setup->n_engines > 0 && setup->timeout_ms > 0 &&
 	     event_add(cluster->deadline, &timeout) < 0)) {
 		cluster_fini(cluster);
@@ -316,6 +318,8 @@ void cluster_fini(struct cluster *cluster)
 		event_free(cluster->deserted);
 	if (cluster->stranded)
 		event_free(cluster->stranded);
+	if (cluster->returning)
+		event_free(cluster->returning);
 	if (cluster->last_words)
 		event_free(cluster->last_words);
 }

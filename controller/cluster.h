@@ -47,6 +47,7 @@ struct cluster {
 	struct event *deadline;	  /* for readiness */
 	struct event *deserted;	  /* while it is ready and has no engine */
 	struct event *stranded;	  /* see stranded.h */
+	struct event *returning;  /* see returning.h */
 	struct event *last_words; /* while goodbyes drain */
 	int ready_fd;		  /* closed once readiness is decided; then -1 */
 	bool ready, ending;

@@ -10,6 +10,7 @@
 #include "controller/errand.h"
 #include "controller/request.h"
 #include "controller/retry.h"
+#include "controller/returning.h"
 #include "controller/setup.h"
 #include "controller/stranded.h"
 #include "controller/survey.h"
@@ -152,9 +153,19 @@ void engine_lose(struct engine *engine, const char *why)
 	give_back(engine, &engine->pinned, text);
 	fail_pushes(engine, text);
 	survey_answer(engine, NULL);
+	returning_await(engine);
 	stranded_watch(cluster);
 	cluster_count(cluster);
 	cluster_wake(cluster);
+}
+
+void engine_give_up(struct engine *engine)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), "engine %u on %s was lost and did not come back", engine->rank,
+		 engine->host);
+	give_back(engine, &engine->pinned, text);
 }
 
 /* ---- what it says ---- */
@@ -446,6 +457,7 @@ void engine_admit(struct cluster *cluster, struct link *link, const Ipp__Hello *
 	link_send(link, FRAME_WELCOME, &welcome.base, NULL);
 	variables_restore(engine, note_restored);
 	cluster->n_live++;
+	returning_came(engine);
 	cluster_count(cluster);
 	cluster_wake(cluster);
 }
@@ -511,6 +523,8 @@ void engine_give(struct engine *engine, struct request *request, struct slice *s
 
 int engine_push(struct engine *engine, const Ipp__Push *push, uint64_t serial, struct blob *payload)
 {
+	if (!engine->link)
+		return variables_push(engine, push, serial, payload);
 	if (ids_add(&engine->unanswered, push->request) < 0)
 		return -ENOMEM;
 	if (variables_push(engine, push, serial, payload) == 0)

@@ -34,6 +34,7 @@ struct engine {
 	unsigned losses;
 	uint64_t n_done, n_failed; /* tasks, in all its lives */
 	int64_t joined_us;	   /* the last time; CLOCK_MONOTONIC */
+	int64_t awaited_until_us;  /* lost, see returning.h; likewise; 0: not awaited */
 	struct {
 		bool busy;
 		uint64_t busy_us, memory_bytes;
@@ -57,13 +58,17 @@ struct engine *engine_find(const struct cluster *cluster, uint32_t rank);
 /* It is lost: close its link, give its tasks to others, tell clients why. */
 void engine_lose(struct engine *engine, const char *why);
 
+/* It is lost for good: what waited for its return fails. */
+void engine_give_up(struct engine *engine);
+
 /* Whether it has been given something that it has not answered. */
 bool engine_owes(const struct engine *engine);
 
 /* Hand it a slice of `request` (takes the slice). */
 void engine_give(struct engine *engine, struct request *request, struct slice *slice);
 
-/* Put a value into its namespace (controller/variables.h).  0 or -ENOMEM. */
+/* Put a value into its namespace (controller/variables.h): now, or when it returns, and then there
+ * is no answer to wait for.  0 or -ENOMEM. */
 int engine_push(struct engine *engine, const Ipp__Push *push, uint64_t serial,
 		struct blob *payload);
 

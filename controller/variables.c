@@ -102,7 +102,8 @@ int variables_push(struct engine *engine, const Ipp__Push *push, uint64_t serial
 		variable_free(*at);
 	}
 	*at = variable;
-	tell(engine, variable);
+	if (engine->link)
+		tell(engine, variable);
 	return 0;
 }
 

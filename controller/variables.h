@@ -10,7 +10,7 @@
 
 struct engine;
 
-/* Send it `push` and remember that, in place of an older value of that name.
+/* Send it `push`, if it is not away, and remember that, in place of an older value of that name.
  *   serial   greater than those of all pushes before      payload  borrowed, may be NULL
  * 0 or -ENOMEM. */
 int variables_push(struct engine *engine, const Ipp__Push *push, uint64_t serial,

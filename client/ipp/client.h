@@ -58,7 +58,9 @@ struct ipp_engine {
 	const char *host;
 };
 
-/* The live engines, by rank (borrowed until the next call or ipp_disconnect()). */
+/* The live engines, by rank (borrowed until the next call or ipp_disconnect()).  Waits for engines
+ * that were lost and are being started again: some tenths of a second, and 10 s after the loss of
+ * one that does not come back. */
 int ipp_engines(struct ipp_client *client, const struct ipp_engine **out, size_t *n,
 		struct ipp_error *err);
 

@@ -14,12 +14,20 @@ struct host {
 	char name[];
 };
 
-void engines_ask(struct ipp_client *client)
+static void ask(struct ipp_client *client, bool whole)
 {
+	Ipp__Roster question = IPP__ROSTER__INIT;
+
 	if (!client->link)
 		return;
-	link_send(client->link, FRAME_ROSTER, NULL, NULL);
+	question.whole = whole;
+	link_send(client->link, FRAME_ROSTER, &question.base, NULL);
 	client->rosters_awaited++;
+}
+
+void engines_ask(struct ipp_client *client)
+{
+	ask(client, false);
 }
 
 /* One copy of each name, which stays: results point to it. */
@@ -113,7 +121,7 @@ int ipp_engines(struct ipp_client *client, const struct ipp_engine **out, size_t
 	struct ipp_engine *engines;
 	int rc;
 
-	engines_ask(client);
+	ask(client, true);
 	rc = session_until(client, answered, client, -1, err);
 	if (rc < 0)
 		return rc;

@@ -139,6 +139,48 @@ pull_is_queued() { ipp-run status | grep -q ' 2 '; }
 
 shmem_kb() { awk '$1 == "Shmem:" { print $2 }' /proc/meminfo; }
 
+@test "all engines are also those that are being started again" {
+	start 2
+	printf 'abcdefgh' >letters
+	run -0 ipp-run scatter v=@letters
+	run -0 ipp-run push x=1 y=1
+	while_away 1 ipp-run gather -o got v
+	[ "$(cat got)" = abcdefgh ]
+	while_away 1 ipp-run push x=2
+	while_away 0 ipp-run rm y
+	while_away 1 ipp-run apply -- echo here
+	[ "$(cat said)" = $'here\nhere' ]
+	while_away 1 ipp-run ls --targets 0,1
+	[ "$(grep -v v said)" = $'0 x 2\n1 x 2' ]
+	ipp-run stop
+}
+
+# while_away RANK COMMAND...: run that while its guard may not start the engine again; its stdout is
+# in the file said
+while_away()
+{
+	local pid guard
+	pid=$(ipp-run ids | sed -n "s/.*pid=\([0-9]*\) rank=$1\$/\1/p")
+	guard=$(parent "$pid")
+	shift
+	kill -STOP "$guard"
+	kill -9 "$pid"
+	wait_until 5 gone "$pid"
+	"$@" >said &
+	wait_until 5 client_waits
+	kill -CONT "$guard"
+	wait $!
+}
+
+# Without a wait it has ended.
+client_waits()
+{
+	case $(ps -o stat= -p $!) in
+	S* | '' | Z*) ;;
+	*) return 1 ;;
+	esac
+}
+
 # ---- wrong use -------------------------------------------------------------------------------
 
 # say TEXT ARGS...: ipp-run says TEXT in one sentence, with exit code 125, and the cluster stays
