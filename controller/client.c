@@ -102,7 +102,22 @@ static void send_ended(const struct request *request)
 	link_send(request->client->link, FRAME_ENDED, &ended.base, NULL);
 }
 
-/* Engines forget it, the history remembers it, and whoever waited for its end is told. */
+/* Whoever waited for the end of these is told, which may end more of them, and the history
+ * remembers them. */
+static void settle_ended(struct cluster *cluster)
+{
+	while (cluster->ended) {
+		struct request *first = cluster->ended;
+
+		dependency_settle(cluster, first); /* may fill the history: it is not there yet */
+		cluster->ended = first->next;
+		history_add(&cluster->history, first);
+		fetch_proceed(cluster, first);
+	}
+}
+
+/* Engines forget it; what else its end brings is for the first that ended, if this came of it: a
+ * long line of requests that wait for each other is no deep recursion. */
 static void settle(struct request *request, bool cancel)
 {
 	struct cluster *cluster = request->cluster;
@@ -111,10 +126,14 @@ static void settle(struct request *request, bool cancel)
 		if (cluster->engines[rank])
 			engine_forget(cluster->engines[rank], request, cancel);
 	request_retire(request);
-	dependency_settle(cluster, request); /* may fill the history, so this is not in it yet */
-	history_add(&cluster->history, request);
-	fetch_proceed(cluster, request);
 	cluster_wake(cluster);
+	if (cluster->ended) {
+		cluster->last_ended->next = request;
+		cluster->last_ended = request;
+		return;
+	}
+	cluster->ended = cluster->last_ended = request;
+	settle_ended(cluster);
 }
 
 void client_request_over(struct request *request, bool cancel)

@@ -36,6 +36,7 @@ struct cluster {
 	struct standby *standbys;
 	size_t n_standbys;
 	struct request *requests;
+	struct request *ended, *last_ended; /* retired, and who waits for them does not know yet */
 	struct history history;
 	struct fetch *fetches;
 	struct survey *surveys;

@@ -69,7 +69,6 @@ static bool remove_awaited(struct request *request, uint64_t id, bool *follow)
 	return false;
 }
 
-/* From the beginning each time: the end of one request may end others. */
 void dependency_settle(struct cluster *cluster, const struct request *ended)
 {
 	struct request *request = cluster->requests;
@@ -77,14 +76,14 @@ void dependency_settle(struct cluster *cluster, const struct request *ended)
 	bool follow = false;
 
 	while (request) {
-		if (!remove_awaited(request, ended->id, &follow)) {
-			request = request->next;
-			continue;
+		struct request *next = request->next; /* it may end here, but no other */
+
+		if (remove_awaited(request, ended->id, &follow)) {
+			if (check_ended(request, ended, follow, &err) < 0)
+				client_request_ended(request, REQUEST_FAILED, err.text);
+			else if (request->n_awaited == 0)
+				client_request_ready(request);
 		}
-		if (check_ended(request, ended, follow, &err) < 0)
-			client_request_ended(request, REQUEST_FAILED, err.text);
-		else if (request->n_awaited == 0)
-			client_request_ready(request);
-		request = cluster->requests;
+		request = next;
 	}
 }

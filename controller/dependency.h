@@ -16,7 +16,8 @@ struct request;
  * and err says why; -ENOMEM. */
 int dependency_add(struct request *request, const Ipp__Call *call, struct ipp_error *err);
 
-/* `ended` did: whoever waited for it starts, or never will. */
+/* `ended` did, and is the first of cluster->ended: whoever waited for it starts, or never will and
+ * is the last of cluster->ended. */
 void dependency_settle(struct cluster *cluster, const struct request *ended);
 
 #endif

@@ -95,6 +95,7 @@ void request_retire(struct request *request)
 	while (*at != request)
 		at = &(*at)->next;
 	*at = request->next;
+	request->next = NULL;
 	request->ended_us = realtime_us();
 	request->client = NULL;
 	slices_clear(&request->pending);

@@ -1,5 +1,6 @@
 /* Requests as others see them: lists, cancelling, detached ones and their results, dependencies,
  * fair shares, and how the engines are. */
+#include <sys/resource.h>
 #include <sys/time.h>
 
 #include "controller/history.h"
@@ -479,6 +480,29 @@ static void what_comes_after_a_failure_never_runs_nor_what_comes_after_that(void
 	assert_ended(client, 4, request + 5, "after request 1.5, which was cancelled");
 }
 
+static void a_long_line_of_maps_that_wait_for_each_other_ends_on_a_small_stack(void **state)
+{
+	enum { N = 3000 };
+	uint64_t request;
+	struct peer *client = client_joins(&request);
+	struct rlimit usual, small;
+
+	(void)state;
+	map(client, request, 1);
+	for (uint64_t i = 1; i < N; i++)
+		map_after(client, request + i, request + i - 1, false);
+	turn_a_while(base);
+	getrlimit(RLIMIT_STACK, &usual);
+	small = usual;
+	small.rlim_cur = 512 << 10;
+	setrlimit(RLIMIT_STACK, &small);
+	cancel(client, request);
+	turn_until(base, count(client, FRAME_ENDED) == N - 1);
+	setrlimit(RLIMIT_STACK, &usual);
+	assert_ended(client, N - 1, request + N - 1, "it was to run after request 1.2999, which");
+	assert_null(cluster.requests);
+}
+
 static void a_dependency_on_what_is_unknown_is_refused(void **state)
 {
 	uint64_t request;
@@ -751,6 +775,7 @@ int main(void)
 		TEST(a_map_waits_for_those_it_comes_after),
 		TEST(a_map_that_follows_runs_where_the_other_ran),
 		TEST(what_comes_after_a_failure_never_runs_nor_what_comes_after_that),
+		TEST(a_long_line_of_maps_that_wait_for_each_other_ends_on_a_small_stack),
 		TEST(a_dependency_on_what_is_unknown_is_refused),
 		TEST(a_client_that_goes_takes_what_depended_on_its_map_along),
 		TEST(maps_of_short_and_long_tasks_get_the_same_time),
