@@ -286,6 +286,17 @@ static int take_share(struct engine *engine, const struct frame *frame, struct i
 	return 0;
 }
 
+static int take_replaced(struct engine *engine, const struct frame *frame, struct ipp_error *err)
+{
+	Ipp__Remove *replaced = ipp__remove__unpack(NULL, frame->head_bytes, frame->head);
+
+	if (!replaced)
+		return ipp_fail(err, EPROTO, "a REMOVE frame is malformed");
+	variables_replaced(engine, replaced->serial);
+	ipp__remove__free_unpacked(replaced, NULL);
+	return 0;
+}
+
 static int take_notice(struct engine *engine, const struct frame *frame, struct ipp_error *err)
 {
 	Ipp__Notice *notice = ipp__notice__unpack(NULL, frame->head_bytes, frame->head);
@@ -314,6 +325,7 @@ static const struct {
 } rules[] = {
 	{FRAME_RESULTS, take_results}, {FRAME_DONE, take_done},	    {FRAME_NOTICE, take_notice},
 	{FRAME_HEALTH, take_health},   {FRAME_NAMES, errand_names}, {FRAME_SHARE, take_share},
+	{FRAME_REMOVE, take_replaced},
 };
 
 static void on_frame(void *owner, struct link *link, const struct frame *frame)

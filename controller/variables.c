@@ -139,6 +139,14 @@ void variables_forget(struct engine *engine, const char *name)
 	variable_free(variable);
 }
 
+void variables_replaced(struct engine *engine, uint64_t serial)
+{
+	const struct variable *variable = of_serial(engine, serial);
+
+	if (variable)
+		variables_forget(engine, variable->push->value->name);
+}
+
 void variables_clear(struct engine *engine)
 {
 	while (engine->variables) {

@@ -24,6 +24,10 @@ void variables_restore(struct engine *engine,
 void variables_send(const struct engine *engine, uint64_t serial);
 
 void variables_forget(struct engine *engine, const char *name);
+
+/* A function stored another value in its place: forget it, unless a later push has followed. */
+void variables_replaced(struct engine *engine, uint64_t serial);
+
 void variables_clear(struct engine *engine);
 
 #endif

@@ -73,6 +73,13 @@ bool namespace_remove(struct namespace *names, const char *name)
 	return true;
 }
 
+uint64_t namespace_serial(const struct namespace *names, const char *name)
+{
+	const struct named *named = *place((struct namespace *)names, name);
+
+	return is_called(named, name) ? named->push->serial : 0;
+}
+
 const struct named *namespace_of_serial(const struct namespace *names, uint64_t serial)
 {
 	const struct named *named = names->first;

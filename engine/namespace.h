@@ -30,6 +30,10 @@ int namespace_set(struct namespace *names, Ipp__Push *push, struct blob *payload
 /* Whether there was one. */
 bool namespace_remove(struct namespace *names, const char *name);
 
+/* The number of the push that set variable `name`; 0: none did, a function stored it or it is not
+ * there. */
+uint64_t namespace_serial(const struct namespace *names, const char *name);
+
 /* The variable that push number `serial` set, if it is still that; else NULL. */
 const struct named *namespace_of_serial(const struct namespace *names, uint64_t serial);
 

@@ -315,12 +315,26 @@ static void worker_results(struct engine *engine, const struct frame *frame)
 
 /* ---- the worker ---- */
 
+/* What was pushed is no more: an engine started again would have that old value. */
+static void tell_replaced(struct engine *engine, const char *name, uint64_t serial)
+{
+	Ipp__Remove replaced = IPP__REMOVE__INIT;
+
+	replaced.name = (char *)name;
+	replaced.serial = serial;
+	link_send(engine->controller, FRAME_REMOVE, &replaced.base, NULL);
+}
+
 /* A function stored a variable. */
 static void worker_push(struct engine *engine, const struct frame *frame)
 {
 	Ipp__Push *push = ipp__push__unpack(NULL, frame->head_bytes, frame->head);
 
 	if (push && variable_check(push->value, frame->payload, NULL) == 0) {
+		const uint64_t replaced = namespace_serial(&engine->names, push->value->name);
+
+		if (replaced > 0)
+			tell_replaced(engine, push->value->name, replaced);
 		push->serial = 0; /* it is no push of the controller's */
 		if (namespace_set(&engine->names, push, frame->payload) == 0)
 			return;

@@ -127,7 +127,8 @@ static inline int ipp_return_real(struct ipp_call *call, double real)
 /* Set variable `name` of this engine, copied, for functions that come later and for pull and
  * gather. What ipp_variable() gave for that name is not valid any more.  It outlives a crash of the
  * worker and goes when the engine ends; unlike what was pushed, nobody gives it to an engine that
- * was started again.  A name has letters, digits and _ . - and begins with a letter or _.  Returns
+ * was started again, nor an older value that had been pushed under that name: it is missing then.
+ * A name has letters, digits and _ . - and begins with a letter or _.  Returns
  * 0, or what to return when it cannot. */
 static inline int ipp_store(struct ipp_call *call, const char *name, const struct ipp_value *value)
 {

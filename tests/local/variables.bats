@@ -94,6 +94,19 @@ sample=$programs/tests/modules/sample.so
 	ipp-run stop
 }
 
+@test "what a function stored goes with its engine, and no older value takes its place" {
+	start 2
+	run -0 ipp-run push v=@"$data/Y.npy" w=1
+	run -0 ipp-run apply --targets 0 "$sample:double_it"
+	while_away 0 ipp-run ls
+	[ "$(cut -d ' ' -f 1-2 said)" = $'0 v\n1 v\n1 w' ]
+	says "engine 0 has no variable 'w'" pull w
+	run -0 ipp-run push w=2
+	while_away 0 ipp-run pull w
+	[ "$(cat said)" = $'2\n2' ]
+	ipp-run stop
+}
+
 @test "a pull waits for the tasks that its engine was given before" {
 	start 1
 	mkfifo gate

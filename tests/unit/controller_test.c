@@ -508,6 +508,56 @@ static void an_engine_that_comes_back_gets_its_variables_and_lives(void **state)
 	ipp__done__free_unpacked(done_of(client, 4), NULL);
 }
 
+static void says_replaced(struct peer *engine, uint64_t serial)
+{
+	Ipp__Remove replaced = IPP__REMOVE__INIT;
+
+	replaced.name = (char *)"x";
+	replaced.serial = serial;
+	link_send(engine->link, FRAME_REMOVE, &replaced.base, NULL);
+	turn_a_while(base);
+}
+
+static void what_a_function_stored_is_not_replaced_by_what_was_pushed_before(void **state)
+{
+	uint64_t request;
+	struct peer *client = client_joins(&request), *engine = engine_joins(0);
+	Ipp__Push *pushed;
+
+	(void)state;
+	push(client, request, (uint32_t[]){0}, 1, "x", 1);
+	push(client, request + 1, (uint32_t[]){0}, 1, "y", 2);
+	turn_until(base, count(engine, FRAME_PUSH) == 2);
+	answer_push(engine, request);
+	answer_push(engine, request + 1);
+	says_replaced(engine, 1);
+	says_replaced(engine, 99); /* which there is not */
+	leaves(engine);
+	engine = engine_joins(0);
+	turn_a_while(base);
+	assert_int_equal(count(engine, FRAME_PUSH), 1);
+	pushed = peer_message(engine, latest(engine, FRAME_PUSH), &ipp__push__descriptor);
+	assert_string_equal(pushed->value->name, "y");
+	ipp__push__free_unpacked(pushed, NULL);
+}
+
+static void a_push_that_crosses_what_a_function_stored_stays(void **state)
+{
+	uint64_t request;
+	struct peer *client = client_joins(&request), *engine = engine_joins(0);
+
+	(void)state;
+	push(client, request, (uint32_t[]){0}, 1, "x", 1);
+	turn_until(base, count(engine, FRAME_PUSH) == 1);
+	answer_push(engine, request);
+	push(client, request + 1, (uint32_t[]){0}, 1, "x", 2);
+	turn_until(base, count(engine, FRAME_PUSH) == 2);
+	says_replaced(engine, 1);
+	leaves(engine);
+	engine = engine_joins(0);
+	turn_until(base, count(engine, FRAME_PUSH) == 1);
+}
+
 static void what_is_for_an_engine_that_is_away_waits_for_it(void **state)
 {
 	uint64_t request;
@@ -661,6 +711,8 @@ int main(void)
 		TEST(a_push_names_each_target_that_could_not),
 		TEST(an_engine_that_comes_back_gets_its_variables_and_lives),
 		TEST(what_is_for_an_engine_that_is_away_waits_for_it),
+		TEST(what_a_function_stored_is_not_replaced_by_what_was_pushed_before),
+		TEST(a_push_that_crosses_what_a_function_stored_stays),
 		TEST(a_client_that_sends_what_clients_do_not_is_refused),
 		TEST(a_request_number_of_another_client_is_refused),
 		TEST(tasks_out_of_turn_are_refused),
