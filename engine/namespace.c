@@ -121,6 +121,19 @@ void namespace_pull(const struct namespace *names, const Ipp__Pull *pull, uint32
 	link_send(link, FRAME_RESULTS, &results.base, named ? named->payload : NULL);
 }
 
+/* How much of a text is listed: it ends between two characters of UTF-8. */
+static size_t listed_bytes(const char *text)
+{
+	size_t n = strnlen(text, TEXT_LISTED + 1);
+
+	if (n <= TEXT_LISTED)
+		return n;
+	n = TEXT_LISTED;
+	while (n > TEXT_LISTED - 3 && ((unsigned char)text[n] & 0xc0) == 0x80)
+		n--;
+	return n;
+}
+
 /* A text is cut short: the list is a frame's head, which has a bound. */
 static Ipp__Value heading(const Ipp__Value *value, char text[TEXT_LISTED + 1])
 {
@@ -128,7 +141,7 @@ static Ipp__Value heading(const Ipp__Value *value, char text[TEXT_LISTED + 1])
 
 	if (value->kind_case != IPP__VALUE__KIND_TEXT)
 		return out;
-	snprintf(text, TEXT_LISTED + 1, "%s", value->text);
+	snprintf(text, TEXT_LISTED + 1, "%.*s", (int)listed_bytes(value->text), value->text);
 	out.text = text;
 	return out;
 }

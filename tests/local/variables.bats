@@ -125,6 +125,23 @@ sample=$programs/tests/modules/sample.so
 some_waits_at_gate() { [ -e waiting ]; }
 pull_is_queued() { ipp-run status | grep -q ' 2 '; }
 
+@test "ls has one line a variable, whatever is in a text" {
+	start 1
+	long=$(printf 'a%.0s' {1..58})€uro
+	ipp-run push --text a=$'two\nlines\tand \\n\e[1m' b="$long" c="x$long" d="${long%uro}" e='äöü'
+	run -0 ipp-run ls
+	show
+	[ "${#lines[@]}" = 5 ]
+	[ "${lines[0]}" = '0 a two\nlines\tand \\n\x1b[1m' ]
+	[ "${lines[1]}" = "0 b ${long%€uro}" ]
+	[ "${lines[2]}" = "0 c x${long%€uro}" ]
+	[ "${lines[3]}" = "0 d ${long%€uro}" ]
+	[ "${lines[4]}" = '0 e äöü' ]
+	run -0 ipp-run pull a
+	[ "$output" = $'two\nlines\tand \\n\e[1m' ]
+	ipp-run stop
+}
+
 @test "rm removes, for functions too" {
 	start 2
 	ipp-run push v=1 w=2
