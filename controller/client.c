@@ -309,11 +309,25 @@ static void pin_tasks(struct request *request)
 	}
 }
 
+/* None of the engines that there ever were may run it, whoever comes back. */
+static bool has_nowhere(const struct request *request)
+{
+	size_t rank = 0;
+
+	while (rank < request->cluster->n_ranks && !request_may_use(request, (uint32_t)rank))
+		rank++;
+	return request->follows && rank == request->cluster->n_ranks;
+}
+
 void client_request_ready(struct request *request)
 {
 	cluster_wake(request->cluster);
 	if (request->kind != REQUEST_MAP)
 		pin_tasks(request);
+	else if (has_nowhere(request))
+		client_request_ended(request, REQUEST_FAILED,
+				     "it was to run where what it follows ran, and may run on none "
+				     "of those engines");
 	else
 		stranded_watch(request->cluster);
 }

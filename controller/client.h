@@ -46,7 +46,7 @@ void client_stop_at(struct request *request, uint64_t index);
 /* No engine is awaited any more: clients that waited are told which there are. */
 void client_tell_rosters(struct cluster *cluster);
 
-/* Nothing holds it back any more. */
+/* Nothing holds it back any more; it may end here, when it has nowhere to run. */
 void client_request_ready(struct request *request);
 
 /* Everything of the request was answered, or its client wants no more of it: tell engines, and on

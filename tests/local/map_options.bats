@@ -178,6 +178,12 @@ sample=$programs/tests/modules/sample.so
 	ipp map --follow "$id" -- sh -c 'echo $IPP_RANK' ::: 1 2 3 4
 	show
 	[ "$output" = $'1\n1\n1\n1' ]
+	ipp map --follow "$id" --targets 0,2 -- echo ::: never
+	show
+	[ "$status" = 125 ]
+	[ "$output" = "" ]
+	[ "${#stderr_lines[@]}" = 1 ]
+	[[ $stderr == "ipp-run map: "*"it was to run where what it follows ran, and may run on none of those engines" ]]
 	ipp map --after "$id" -- echo ::: 1
 	[ "$output" = 1 ]
 	ipp map --after 77.1 -- echo ::: 1

@@ -457,6 +457,33 @@ static void a_map_that_follows_runs_where_the_other_ran(void **state)
 	assert_int_equal(count(idle, FRAME_TASKS), 0);
 }
 
+static void a_map_that_may_not_run_where_what_it_follows_ran_ends_at_once(void **state)
+{
+	uint64_t request;
+	struct peer *client = client_joins(&request), *engine = engine_joins(0);
+	Ipp__Call call = IPP__CALL__INIT;
+	uint64_t other = request;
+	uint32_t among = 1;
+
+	(void)state;
+	engine_joins(1);
+	map(client, request, 1);
+	assert_given(engine, 1, 0);
+	call.request = request + 1;
+	call.follow = &other;
+	call.among = &among;
+	call.n_follow = call.n_among = 1;
+	call_map(client, &call, 1);
+	turn_a_while(base);
+	assert_int_equal(count(client, FRAME_ENDED), 0);
+	answer_one(engine, request, 0, 1000000);
+	assert_ended(client, 1, request + 1, "and may run on none of those engines");
+	call.request = request + 2;
+	call_map(client, &call, 1);
+	assert_ended(client, 2, request + 2, "and may run on none of those engines");
+	assert_null(cluster.requests);
+}
+
 static void what_comes_after_a_failure_never_runs_nor_what_comes_after_that(void **state)
 {
 	uint64_t request;
@@ -774,6 +801,7 @@ int main(void)
 		TEST(a_failed_task_ends_a_detached_map_that_wants_that),
 		TEST(a_map_waits_for_those_it_comes_after),
 		TEST(a_map_that_follows_runs_where_the_other_ran),
+		TEST(a_map_that_may_not_run_where_what_it_follows_ran_ends_at_once),
 		TEST(what_comes_after_a_failure_never_runs_nor_what_comes_after_that),
 		TEST(a_long_line_of_maps_that_wait_for_each_other_ends_on_a_small_stack),
 		TEST(a_dependency_on_what_is_unknown_is_refused),
