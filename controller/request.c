@@ -25,7 +25,7 @@ static int64_t realtime_us(void)
 static char *label_new(enum request_kind kind, const char *label)
 {
 	static const char *const verbs[] = {
-		[REQUEST_MAP] = "",	  [REQUEST_APPLY] = "", [REQUEST_PUSH] = "push ",
+		[REQUEST_MAP] = "",	  [REQUEST_APPLY] = "",	 [REQUEST_PUSH] = "push ",
 		[REQUEST_PULL] = "pull ", [REQUEST_LIST] = "ls", [REQUEST_REMOVE] = "rm ",
 	};
 	char *text;

@@ -63,10 +63,10 @@ struct request {
 	/* What lists of requests and those that depend on it want to know. */
 	enum request_state state;
 	char *label;
-	const char *name; /* of the variable, if it is about one: the end of the label */
-	char *why;		      /* it ended early: one sentence; else NULL */
-	uint64_t n_failed;	      /* tasks, or targets of a push */
-	int64_t submitted_us;	      /* CLOCK_REALTIME */
+	const char *name;     /* of the variable, if it is about one: the end of the label */
+	char *why;	      /* it ended early: one sentence; else NULL */
+	uint64_t n_failed;    /* tasks, or targets of a push */
+	int64_t submitted_us; /* CLOCK_REALTIME */
 	int64_t started_us, ended_us; /* 0: not yet */
 	struct ranks ran;	      /* engines that ended some of its tasks */
 
