@@ -192,8 +192,8 @@ static void what_is_not_whole_is_no_result(void **state)
 		"its result is an array whose shape is NULL",
 		"its result is an array whose data is NULL",
 		"its result: has 65 dimensions; at most 64 are possible",
-		"its result is a text of 3 bytes with a NUL among them, at 1: make it an array of "
-		"|u1",
+		("its result is a text of 3 bytes with a NUL among them, at 1: make it an array of "
+		 "|u1"),
 		"its result is a text whose pointer is NULL",
 		"its result is of kind 99, which ipp/module.h does not have",
 		"it failed without saying why",
