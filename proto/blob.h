@@ -39,7 +39,7 @@ int blob_map(struct blob **out, int fd, size_t bytes, struct ipp_error *err);
 /* No more writes: from now on it may be sent.  0 or -errno. */
 int blob_seal(struct blob *blob, struct ipp_error *err);
 
-/* Close its memfd, if it is one and sealed: the bytes stay, and no descriptor is spent on them. For
+/* Close its memfd, if it has one: the bytes stay, and no descriptor is spent on them.  For
  * who keeps many and sends them to nobody. */
 void blob_close_fd(struct blob *blob); /* NULL is fine */
 

@@ -167,6 +167,7 @@ int arrival_recall(struct arrival *arrival, struct ipp_error *err)
 		return ipp_fail(err, why, "results that waited in %.200s cannot be read back: %m",
 				spill_folder());
 	}
+	blob_close_fd(payload);
 	arrival->payload = payload;
 	return 0;
 }

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "client/libipp/arrival.h"
 #include "client/libipp/engines.h"
@@ -24,6 +25,7 @@ struct fetching {
 	struct slot
 		*slots; /* of results first .. first + n_slots - 1, at their index modulo n_slots */
 	size_t n_slots;
+	struct waiting_room waiting;
 	uint64_t first, last; /* the next in turn; one behind the last that is here */
 	Ipp__Finished *finished;
 	int rc;
@@ -56,11 +58,14 @@ static int make_slots(struct fetching *fetching, uint64_t n)
 	return 0;
 }
 
-static int give(struct fetching *fetching, const struct arrival *arrival, size_t which)
+static int give(struct fetching *fetching, struct arrival *arrival, size_t which)
 {
 	const struct ipp_fetch *fetch = fetching->fetch;
 	struct ipp_result result;
+	const int rc = arrival_recall(arrival, fetching->err);
 
+	if (rc < 0)
+		return rc;
 	arrival_read(arrival, which, &result);
 	engines_host(fetching->client, result.engine, &result.host);
 	if (fetch->done(fetch->owner, &result) != 0)
@@ -122,8 +127,12 @@ static int take_results(struct fetching *fetching, const struct frame *frame)
 	if (arrival->results->request == fetching->request)
 		for (size_t i = 0; rc == 0 && i < arrival->results->n_results; i++)
 			rc = store(fetching, arrival, i);
+	if (rc == 0)
+		rc = give_ready(fetching, false);
+	if (arrival->users > 1) /* some of its results have no turn yet */
+		arrival_wait(arrival, &fetching->waiting);
 	arrival_unref(arrival);
-	return rc == 0 ? give_ready(fetching, false) : rc;
+	return rc;
 }
 
 /* Whether that was the last: false is enough. */
@@ -160,7 +169,8 @@ static void send_fetch(const struct fetching *fetching)
 int ipp_fetch(struct ipp_client *client, uint64_t id, const struct ipp_fetch *fetch,
 	      struct ipp_fetched *out, struct ipp_error *err)
 {
-	struct fetching fetching = {.client = client, .fetch = fetch, .request = id, .err = err};
+	struct fetching fetching = {
+		.client = client, .fetch = fetch, .request = id, .waiting = {.fd = -1}, .err = err};
 	const struct ipp_engine *engines;
 	size_t n_engines;
 	int rc = 0;
@@ -186,6 +196,8 @@ int ipp_fetch(struct ipp_client *client, uint64_t id, const struct ipp_fetch *fe
 	ipp__finished__free_unpacked(fetching.finished, NULL);
 	for (size_t i = 0; i < fetching.n_slots; i++)
 		arrival_unref(fetching.slots[i].arrival);
+	if (fetching.waiting.fd >= 0)
+		close(fetching.waiting.fd);
 	free(fetching.slots);
 	return rc;
 }

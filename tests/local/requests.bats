@@ -111,6 +111,22 @@ is() { [ "$(state "$1")" = "$2" ]; }
 	ipp-run stop
 }
 
+@test "results that wait at a client for those before them lie in a file too" {
+	start 2
+	mkdir there
+	mkfifo gate
+	submit map --async --hwm 1 -- sh -c '[ $1 != x ] || cat gate; head -c 10000000 /dev/zero | tr "\0" $1' sh ::: x 1 2 3 4 5 6 7 8 9
+	TMPDIR=$PWD/there ipp-run result "$id" >results &
+	in_file() { find "/proc/$!/fd" -lname "$PWD/there/*(deleted)" | grep -q .; }
+	wait_until 20 in_file
+	[ ! -s results ]
+	: >gate
+	wait $!
+	fold -w 10000000 results | cut -c 1,10000000 >got
+	[ "$(cat got)" = "$(printf '%s\n' xx 11 22 33 44 55 66 77 88 99)" ]
+	ipp-run stop
+}
+
 @test "where results cannot be kept the request fails with the reason" {
 	TMPDIR=/nonexistent start 1
 	submit map --async -- sh -c 'head -c 40000000 /dev/zero' sh ::: 1 2 3
