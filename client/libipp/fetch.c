@@ -7,56 +7,22 @@
 #include "client/libipp/arrival.h"
 #include "client/libipp/engines.h"
 #include "client/libipp/session.h"
+#include "client/libipp/slots.h"
 
-#define SLOTS_MIN 64
 /* How far a result may be ahead of its turn. */
 #define SPREAD_MAX (UINT64_C(1) << 28)
-
-/* A result that waits for its turn. */
-struct slot {
-	struct arrival *arrival; /* one of its users is this slot; NULL: not here yet */
-	size_t which;
-};
 
 struct fetching {
 	struct ipp_client *client;
 	const struct ipp_fetch *fetch;
 	uint64_t request;
-	struct slot
-		*slots; /* of results first .. first + n_slots - 1, at their index modulo n_slots */
-	size_t n_slots;
+	struct slots slots; /* of results first .. last-1 */
 	struct waiting_room waiting;
 	uint64_t first, last; /* the next in turn; one behind the last that is here */
 	Ipp__Finished *finished;
 	int rc;
 	struct ipp_error *err;
 };
-
-static struct slot *slot_of(const struct fetching *fetching, uint64_t index)
-{
-	return &fetching->slots[index & (fetching->n_slots - 1)];
-}
-
-static int make_slots(struct fetching *fetching, uint64_t n)
-{
-	const struct fetching before = *fetching;
-	size_t n_slots = before.n_slots ? before.n_slots : SLOTS_MIN;
-
-	while (n_slots < n)
-		n_slots *= 2;
-	if (n_slots == before.n_slots)
-		return 0;
-	fetching->slots = calloc(n_slots, sizeof(*fetching->slots));
-	if (!fetching->slots) {
-		fetching->slots = before.slots;
-		return ipp_fail(fetching->err, ENOMEM, "out of memory for results");
-	}
-	fetching->n_slots = n_slots;
-	for (uint64_t i = before.first; i < before.last; i++)
-		*slot_of(fetching, i) = *slot_of(&before, i);
-	free(before.slots);
-	return 0;
-}
 
 static int give(struct fetching *fetching, struct arrival *arrival, size_t which)
 {
@@ -79,13 +45,13 @@ static int give_ready(struct fetching *fetching, bool rest)
 	int rc = 0;
 
 	while (rc == 0 && fetching->first < fetching->last) {
-		struct slot *slot = slot_of(fetching, fetching->first);
+		struct slot *slot = slots_of(&fetching->slots, fetching->first);
 		struct arrival *arrival = slot->arrival;
 
 		if (!arrival && !rest)
 			return 0;
 		if (arrival)
-			rc = give(fetching, arrival, slot->which);
+			rc = give(fetching, arrival, slot->which - 1);
 		slot->arrival = NULL;
 		arrival_unref(arrival);
 		fetching->first++;
@@ -96,6 +62,7 @@ static int give_ready(struct fetching *fetching, bool rest)
 static int store(struct fetching *fetching, struct arrival *arrival, size_t which)
 {
 	const uint64_t index = arrival->results->results[which]->index;
+	struct slot *slot;
 	int rc;
 
 	if (arrival->results->results[which]->again) /* it failed, and was run once more */
@@ -105,13 +72,15 @@ static int store(struct fetching *fetching, struct arrival *arrival, size_t whic
 	if (index < fetching->first || index - fetching->first >= SPREAD_MAX)
 		return ipp_fail(fetching->err, EPROTO,
 				"the controller sent a result that makes no sense");
-	rc = make_slots(fetching, index - fetching->first + 1);
+	rc = slots_grow(&fetching->slots, fetching->first, fetching->last,
+			index - fetching->first + 1, fetching->err);
 	if (rc < 0)
 		return rc;
-	if (slot_of(fetching, index)->arrival)
+	slot = slots_of(&fetching->slots, index);
+	if (slot->arrival)
 		return ipp_fail(fetching->err, EPROTO, "the controller sent a result twice");
 	arrival->users++;
-	*slot_of(fetching, index) = (struct slot){arrival, which};
+	*slot = (struct slot){.arrival = arrival, .which = (uint32_t)which + 1};
 	if (fetching->last <= index)
 		fetching->last = index + 1;
 	return 0;
@@ -194,10 +163,8 @@ int ipp_fetch(struct ipp_client *client, uint64_t id, const struct ipp_fetch *fe
 			.running = fetching.finished->running,
 			.first_failure_ends = fetching.finished->first_failure_ends};
 	ipp__finished__free_unpacked(fetching.finished, NULL);
-	for (size_t i = 0; i < fetching.n_slots; i++)
-		arrival_unref(fetching.slots[i].arrival);
+	slots_fini(&fetching.slots);
 	if (fetching.waiting.fd >= 0)
 		close(fetching.waiting.fd);
-	free(fetching.slots);
 	return rc;
 }

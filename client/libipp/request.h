@@ -1,13 +1,69 @@
-/* client/libipp/request.h - what session.c tells the requests of a client.
+/* client/libipp/request.h - what was submitted: its items go out (items_out.h), its results come in
+ * (results_in.h), and it ends.
  *
  * Thread: the client's. */
 #ifndef IPP_CLIENT_LIBIPP_REQUEST_H
 #define IPP_CLIENT_LIBIPP_REQUEST_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
+#include "client/ipp/client.h"
+#include "client/libipp/arrival.h"
+#include "client/libipp/slots.h"
+#include "proto/error.h"
+
+struct event;
 struct frame;
-struct ipp_client;
+struct outgoing;
+
+/* Items sent and without a result: bounds memory in the controller. */
+#define REQUEST_WINDOW 65536
+
+struct ipp_request {
+	struct ipp_request *next; /* in the client's list, until it is over */
+	struct ipp_client *client;
+	uint64_t id;
+	int (*next_item)(void *owner, struct ipp_value *item);
+	int (*done)(void *owner, const struct ipp_result *result);
+	void (*pause)(void *owner);
+	void *owner;
+	struct event *readable; /* more items may be there; NULL until next() had none */
+	int items_fd;
+	bool unordered, detached;
+	uint64_t window; /* items sent and not taken; 0: no bound, results wait for ever */
+
+	struct outgoing *outgoing; /* NULL: a direct view, or all is sent */
+	bool all_sent;		   /* n_sent is the total */
+	bool pumping, reporting;   /* in a callback of the owner's */
+	uint64_t n_sent, n_ended, n_taken;
+	uint64_t item_bytes; /* of those between */
+
+	struct slots slots; /* of items first .. n_sent - 1 */
+	uint64_t first;
+
+	struct arrival *queue, **queue_end; /* unordered: with results to take */
+	size_t queue_taken;		    /* of the first of them */
+	struct arrival *held;		    /* of the result that was given last */
+	struct waiting_room waiting;	    /* of a map's in input order */
+	struct ipp_result result;
+
+	bool over; /* nothing more comes */
+	int rc;	   /* how it ended */
+	struct ipp_error why;
+};
+
+/* It is over, for request->why or for what a callback of the owner's has said; the controller is
+ * told. */
+void request_fail(struct ipp_request *request, int rc);
+
+/* It is over if every result came, and was given where the owner wants to be called. */
+void request_end_if_complete(struct ipp_request *request);
+
+/* How it ended; a callback of the owner's that ended it has filled *err itself. */
+int request_verdict(const struct ipp_request *request, struct ipp_error *err);
+
+/* ---- what session.c tells the requests of a client ---- */
 
 /* Whether the frame was about one of them: RESULTS or ENDED. */
 bool requests_take(struct ipp_client *client, const struct frame *frame);
