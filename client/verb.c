@@ -11,6 +11,8 @@
 
 #include "client/ranges.h"
 
+#define TERM_LIMIT_MS 25000 /* KillWait is 30 s unless a site sets it; the rest is to save */
+
 static struct ipp_client *interruptible;
 static const char *running = ""; /* the verb's name */
 
@@ -38,7 +40,9 @@ int verb_fail(const struct ipp_error *err)
 		fprintf(stderr, "%s\n", err->text);
 	else if (err->text[0])
 		fprintf(stderr, "ipp-run %s: %s\n", running, err->text);
-	return err->code == EINTR ? EXIT_INTERRUPTED : EXIT_OURS;
+	return err->code == EINTR   ? EXIT_INTERRUPTED
+	       : err->code == ETIME ? EXIT_REQUEUE
+				    : EXIT_OURS;
 }
 
 int verb_misuse(const struct verb *verb, const char *fmt, ...)
@@ -169,6 +173,38 @@ void verb_interruptible(struct ipp_client *client)
 
 	interruptible = client;
 	sigaction(SIGINT, &action, NULL);
+}
+
+static void drain_handler(int number)
+{
+	static volatile sig_atomic_t terminated;
+
+	if (number == SIGTERM && terminated++ > 0)
+		ipp_interrupt(interruptible);
+	else
+		ipp_drain(interruptible, number == SIGTERM ? TERM_LIMIT_MS : -1);
+}
+
+void verb_drainable(struct ipp_client *client)
+{
+	struct sigaction action = {.sa_handler = drain_handler};
+
+	interruptible = client;
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGUSR1, &action, NULL);
+}
+
+void verb_tell_left(struct ipp_error *err, uint64_t n_done, uint64_t total)
+{
+	const struct ipp_error why = *err;
+	char of[32] = "";
+
+	if (total > 0)
+		snprintf(of, sizeof(of), " of %llu", (unsigned long long)total);
+	ipp_fail(
+		err, ETIME,
+		"%.120s: %llu%s tasks have ended; --journal FILE and --resume let another job go on from there",
+		why.text, (unsigned long long)n_done, of);
 }
 
 static int connect_with(struct ipp_client **out, const struct ipp_connect *options,

@@ -11,6 +11,7 @@
 
 enum verb_exit {
 	EXIT_FAILED_MAX = 101, /* 1..100 tasks failed; 101: more than 100 */
+	EXIT_REQUEUE = 120,    /* the job ends before it is done: another can go on */
 	EXIT_TIMED_OUT = 124,  /* --timeout was over */
 	EXIT_OURS = 125,       /* wrong use, no cluster, or it was lost */
 	EXIT_CANNOT_RUN = 126,
@@ -35,7 +36,7 @@ double verb_seconds(void); /* CLOCK_MONOTONIC */
 int verb_call(const struct verb *verb, int argc, char **argv);
 
 /* Print one sentence on stderr, which begins with "ipp-run VERB: " unless it says itself who
- * speaks; returns EXIT_OURS, or EXIT_INTERRUPTED for EINTR. */
+ * speaks; returns EXIT_OURS, EXIT_INTERRUPTED for EINTR, EXIT_REQUEUE for ETIME. */
 int verb_fail(const struct ipp_error *err);
 
 /* Wrong use: say it, and where help is; returns EXIT_OURS. */
@@ -64,6 +65,14 @@ const char *verb_request_name(uint64_t id, char name[VERB_ID_BYTES]);
  */
 int verb_connect(struct ipp_client **out, unsigned engines, struct ipp_error *err);
 void verb_interruptible(struct ipp_client *client); /* that last part alone */
+
+/* SIGUSR1 and SIGTERM let what runs end and nothing more begin (ipp_drain()), so that another job
+ * can go on: by what Slurm lets pass between SIGTERM and SIGKILL the latter has a limit.  A second
+ * SIGTERM is as Ctrl-C. */
+void verb_drainable(struct ipp_client *client);
+
+/* A map ended with -ETIME, and why is in *err: add what that means.  total 0: not known. */
+void verb_tell_left(struct ipp_error *err, uint64_t n_done, uint64_t total);
 
 /* The same for a cluster that is there. */
 int verb_connect_existing(struct ipp_client **out, struct ipp_error *err);

@@ -23,7 +23,7 @@ struct options {
 
 struct loo {
 	size_t *rows; /* held out, in this order */
-	size_t n_rows, sent;
+	size_t n_rows, sent, n_done;
 	double *predictions;
 	struct timeline timeline;
 	size_t oob_trees; /* estimator oob: how many it took */
@@ -50,6 +50,7 @@ static int done(void *owner, const struct ipp_result *result)
 		return ipp_fail(loo->err, EIO, "ipp-run loo: row %zu: %s", loo->rows[result->index],
 				result->error[0] ? result->error : "its prediction is no number");
 	loo->predictions[result->index] = result->value.real;
+	loo->n_done++;
 	if (timeline_add(&loo->timeline, loo->rows[result->index], result) < 0)
 		return ipp_fail(loo->err, ENOMEM, "ipp-run loo: out of memory");
 	return 0;
@@ -73,6 +74,8 @@ static int run_map(struct ipp_client *client, const struct options *options, str
 	/* When done() stopped it, it has said why. */
 	if (rc < 0 && rc != -ECANCELED)
 		*err = stopped;
+	if (rc == -ETIME)
+		verb_tell_left(err, loo->n_done, loo->n_rows);
 	return rc;
 }
 
@@ -219,6 +222,8 @@ static int loo(int argc, char **argv)
 	}
 	if (rc == 0)
 		rc = verb_connect(&client, (unsigned)options.study.engines, &err);
+	if (rc == 0)
+		verb_drainable(client);
 	if (rc == 0)
 		rc = study_push(&table, client, &n_engines, &err);
 	started = verb_seconds();

@@ -25,9 +25,9 @@ struct map {
 	uint32_t *targets;
 	bool mute; /* standard output cannot be written: why */
 	struct ipp_error mute_why;
-	bool talks; /* what tasks write may come between bar and terminal */
-	uint64_t n_done, n_failed;
-	uint64_t n_nothing; /* functions that ended well and returned nothing */
+	bool talks;			  /* what tasks write may come between bar and terminal */
+	uint64_t n_done, n_failed, total; /* total 0: not known */
+	uint64_t n_nothing;		  /* functions that ended well and returned nothing */
 	struct ipp_result last_not_run;
 	struct ipp_error err;
 };
@@ -197,6 +197,8 @@ static int submit(struct map *map, struct ipp_client *client)
 			 "ipp-run map: the %g s of --timeout are over: %llu tasks have ended, the "
 			 "others are cancelled",
 			 timeout_ms / 1000.0, (unsigned long long)map->n_done);
+	else if (rc == -ETIME)
+		verb_tell_left(&map->err, map->n_done, map->total);
 	return rc == -ECANCELED ? 0 : rc; /* a task failed, which has been said */
 }
 
@@ -204,16 +206,17 @@ static int run(struct map *map)
 {
 	struct ipp_client *client = NULL;
 	char directory[4096], label[VERB_LABEL_BYTES];
-	uint64_t total = 0;
 	int rc;
 
-	if (!feed_count(map->feed, &total))
-		total = 0;
+	if (!feed_count(map->feed, &map->total))
+		map->total = 0;
 	map->run.label = verb_label(&map->words, label);
 	map->run.directory = getcwd(directory, sizeof(directory));
 	map->talks = isatty(STDOUT_FILENO);
 	rc = map->options.async ? behind_connect(&client, (unsigned)map->options.engines, &map->err)
 				: verb_connect(&client, (unsigned)map->options.engines, &map->err);
+	if (rc == 0 && !map->options.async)
+		verb_drainable(client);
 	if (rc == 0 && map->options.targets)
 		rc = verb_targets(client, map->options.targets, &map->targets, &map->run.n_among,
 				  &map->err);
@@ -222,7 +225,7 @@ static int run(struct map *map)
 		map->run.first_failure_ends = !map->options.keep_going;
 		rc = behind_submit(client, &map->run, &map->err);
 	} else if (rc == 0) {
-		rc = sinks_open(&map->sinks, &map->options, total, &map->err);
+		rc = sinks_open(&map->sinks, &map->options, map->total, &map->err);
 		if (rc == 0)
 			rc = submit(map, client);
 		sinks_close(&map->sinks);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controller/curfew.h"
 #include "controller/dependency.h"
 #include "controller/engine.h"
 #include "controller/errand.h"
@@ -99,6 +100,7 @@ static void send_ended(const struct request *request)
 
 	ended.request = request->id;
 	ended.why = request->why;
+	ended.drained = request->drained;
 	link_send(request->client->link, FRAME_ENDED, &ended.base, NULL);
 }
 
@@ -493,6 +495,20 @@ static int take_cancel(struct client *client, const struct frame *frame, struct 
 	return 0;
 }
 
+static int take_drain(struct client *client, const struct frame *frame, struct ipp_error *err)
+{
+	Ipp__Drain *drain = ipp__drain__unpack(NULL, frame->head_bytes, frame->head);
+	struct request *request = drain ? request_find(client->cluster->requests, drain->request)
+					: NULL;
+
+	if (!drain)
+		return ipp_fail(err, EPROTO, "a DRAIN frame is malformed");
+	if (request && request->client == client) /* else it has ended meanwhile */
+		curfew_drain(request);
+	ipp__drain__free_unpacked(drain, NULL);
+	return 0;
+}
+
 static int take_fetch(struct client *client, const struct frame *frame, struct ipp_error *err)
 {
 	Ipp__Fetch *fetch = ipp__fetch__unpack(NULL, frame->head_bytes, frame->head);
@@ -531,7 +547,7 @@ static const struct {
 	{FRAME_TASKS, take_tasks},   {FRAME_END, take_end},	{FRAME_CANCEL, take_cancel},
 	{FRAME_PULL, errand_pull},   {FRAME_LIST, errand_list}, {FRAME_REMOVE, errand_remove},
 	{FRAME_STOP, take_stop},     {FRAME_FETCH, take_fetch}, {FRAME_REQUESTS, take_requests},
-	{FRAME_STATUS, take_status},
+	{FRAME_STATUS, take_status}, {FRAME_DRAIN, take_drain},
 };
 
 static void on_frame(void *owner, struct link *link, const struct frame *frame)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "controller/client.h"
+#include "controller/curfew.h"
 #include "controller/engine.h"
 #include "controller/request.h"
 #include "controller/returning.h"
@@ -286,9 +287,10 @@ int cluster_init(struct cluster *cluster, struct event_base *base, const struct 
 	cluster->deserted = event_new(base, -1, 0, deserted_cb, cluster);
 	cluster->stranded = stranded_new(cluster);
 	cluster->returning = returning_new(cluster);
+	cluster->curfew = curfew_new(cluster);
 	cluster->last_words = event_new(base, -1, EV_PERSIST, last_words_cb, cluster);
 	if (!cluster->schedule || !cluster->deadline || !cluster->deserted || !cluster->stranded ||
-	    !cluster->returning || !cluster->last_words ||
+	    !cluster->returning || !cluster->curfew || !cluster->last_words ||
 	    (setup->n_engines > 0 && setup->timeout_ms > 0 &&
 	     event_add(cluster->deadline, &timeout) < 0)) {
 		cluster_fini(cluster);
@@ -320,6 +322,7 @@ void cluster_fini(struct cluster *cluster)
 		event_free(cluster->stranded);
 	if (cluster->returning)
 		event_free(cluster->returning);
+	curfew_free(cluster->curfew);
 	if (cluster->last_words)
 		event_free(cluster->last_words);
 }

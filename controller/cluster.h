@@ -12,6 +12,7 @@
 #include "proto/link.h"
 
 struct client;
+struct curfew;
 struct engine;
 struct event;
 struct event_base;
@@ -49,6 +50,7 @@ struct cluster {
 	struct event *deserted;	  /* while it is ready and has no engine */
 	struct event *stranded;	  /* see stranded.h */
 	struct event *returning;  /* see returning.h */
+	struct curfew *curfew;	  /* see curfew.h */
 	struct event *last_words; /* while goodbyes drain */
 	int ready_fd;		  /* closed once readiness is decided; then -1 */
 	bool ready, ending;

@@ -10,12 +10,15 @@
 #include <unistd.h>
 
 #include "controller/cluster.h"
+#include "controller/curfew.h"
 #include "controller/door.h"
 #include "controller/heartbeat.h"
 #include "controller/setup.h"
+#include "proto/bystander.h"
 #include "proto/error.h"
 
 #define EXIT_OURS 125
+#define N_SIGNALS 3
 
 static const char usage[] =
 	"usage: ipp-controller [--engines N] [--interface NAME] [--ports LO-HI]\n"
@@ -38,13 +41,17 @@ static void owner_cb(evutil_socket_t fd, short what, void *arg)
 	cluster_end(arg, "the process that owns the cluster ended");
 }
 
-static void signal_cb(evutil_socket_t number, short what, void *arg)
+static void interrupt_cb(evutil_socket_t number, short what, void *arg)
 {
-	char why[64];
-
+	(void)number;
 	(void)what;
-	snprintf(why, sizeof(why), "the controller was told to stop by %s", strsignal(number));
-	cluster_end(arg, why);
+	cluster_end(arg, "the controller was told to stop by SIGINT");
+}
+
+static void drain_cb(evutil_socket_t number, short what, void *arg)
+{
+	(void)what;
+	curfew_fall(arg, number);
 }
 
 /* A descriptor a peer: as many as the hard limit allows. */
@@ -110,22 +117,19 @@ static int parse(struct options *options, int argc, char **argv)
 	return EXIT_OURS;
 }
 
-/* Signals to a step reach every process of it: a cluster that has an owner ends with its owner.
- * One that has none is stopped by TERM or INT. */
-static int watch_signals(struct cluster *cluster, struct event **events)
+/* Signals to a step reach every process of it.  SIGTERM and SIGUSR1 are how Slurm tells it that its
+ * end is near.  Of the others, INT ends a cluster that has no owner. */
+static int watch_signals(struct cluster *cluster, struct event *events[N_SIGNALS])
 {
-	static const int ignored[] = {SIGPIPE, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2};
-	static const int ends[] = {SIGTERM, SIGINT};
+	const size_t n = cluster->setup->owner_fd >= 0 ? N_SIGNALS - 1 : N_SIGNALS;
+	static const struct {
+		int number;
+		event_callback_fn done;
+	} taken[N_SIGNALS] = {{SIGTERM, drain_cb}, {SIGUSR1, drain_cb}, {SIGINT, interrupt_cb}};
 
-	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
-		signal(ignored[i], SIG_IGN);
-	if (cluster->setup->owner_fd >= 0) {
-		signal(SIGINT, SIG_IGN);
-		signal(SIGTERM, SIG_IGN);
-		return 0;
-	}
-	for (size_t i = 0; i < 2; i++) {
-		events[i] = evsignal_new(cluster->base, ends[i], signal_cb, cluster);
+	bystander_ignore_signals();
+	for (size_t i = 0; i < n; i++) {
+		events[i] = evsignal_new(cluster->base, taken[i].number, taken[i].done, cluster);
 		if (!events[i] || event_add(events[i], NULL) < 0)
 			return -ENOMEM;
 	}
@@ -135,7 +139,7 @@ static int watch_signals(struct cluster *cluster, struct event **events)
 static int serve(const struct setup *setup, struct ipp_error *err)
 {
 	struct event_base *base = event_base_new();
-	struct event *signals[2] = {NULL, NULL};
+	struct event *signals[N_SIGNALS] = {NULL};
 	struct event *owner = NULL;
 	struct cluster cluster = {0};
 	struct heartbeat *heartbeat = NULL;
@@ -172,7 +176,7 @@ out:
 	door_close(door);
 	heartbeat_stop(heartbeat);
 	cluster_fini(&cluster);
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < N_SIGNALS; i++)
 		if (signals[i])
 			event_free(signals[i]);
 	if (owner)

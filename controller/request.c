@@ -12,6 +12,9 @@
 
 /* Weight of the newest task in the running mean: some ten tasks back are forgotten. */
 #define NEWEST 0.1
+/* Of how much longer a long one took than those since, so much is forgotten with each of them: one
+ * that took an hour among thousands of a second shall not keep engines idle for the last hour. */
+#define FADES 0.02
 
 static int64_t realtime_us(void)
 {
@@ -164,6 +167,9 @@ void request_learn(struct request *request, uint64_t elapsed_us, double expected
 	request->task_us = request->task_us > 0
 				   ? request->task_us + NEWEST * (us - request->task_us)
 				   : us;
+	request->long_us -= FADES * (request->long_us - us);
+	if (request->long_us < us)
+		request->long_us = us;
 }
 
 void request_started(struct request *request)

@@ -56,6 +56,7 @@ struct request {
 	uint64_t total;		 /* how many it will send; UINT64_MAX until it says */
 	uint64_t n_done;	 /* results given to the client, or targets that answered a push */
 	double task_us;		 /* how long its tasks have been taking; 0: not known yet */
+	double long_us;		 /* how long the longest of late took; likewise */
 	double served_us;	 /* engine time it was given, see scheduler.h */
 	Ipp__Failure **failures; /* push: targets that could not */
 	size_t n_failures;
@@ -83,6 +84,8 @@ struct request {
 	struct kept_results *kept; /* detached: what it gave so far; else NULL */
 	bool first_failure_ends;   /* nothing more is handed out once a task failed */
 	bool stopped;		   /* that has happened: items that still come are dropped */
+	bool drains;		   /* its client wants nothing more begun, see curfew.h */
+	bool drained;		   /* it ended for want of time */
 };
 
 /* In the cluster's list (takes the new one); NULL when out of memory.  `label` may be NULL. */

@@ -18,15 +18,23 @@ static bool may_succeed(const Ipp__Result *result)
 	}
 }
 
+/* Whether it is to be run again: at no cost where it is not to blame. */
+static bool has_another(const struct request *request, const struct slice *slice,
+			const Ipp__Result *result)
+{
+	return request->kind == REQUEST_MAP &&
+	       (result->stray || (slice->tries < request->retries && may_succeed(result)));
+}
+
 bool retry_consider(struct request *request, const struct slice *slice, Ipp__Result *result)
 {
 	struct slice *again = NULL;
 
 	result->tries = slice->tries;
-	if (request->kind == REQUEST_MAP && slice->tries < request->retries && may_succeed(result))
+	if (has_another(request, slice, result))
 		again = slice_new(request->id, slice->items, slice->from, slice->from + 1);
 	if (again) {
-		again->tries = slice->tries + 1;
+		again->tries = slice->tries + !result->stray;
 		result->again = true;
 		scheduler_joins(request);
 		slices_prepend(&request->pending, again);

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "controller/client.h"
+#include "controller/curfew.h"
 #include "controller/engine.h"
 #include "controller/request.h"
 
@@ -63,7 +64,8 @@ static bool can_run(const struct request *request, const struct engine *engine)
 {
 	return request->kind == REQUEST_MAP && request->pending.n_tasks > 0 &&
 	       request->n_awaited == 0 && request_may_use(request, engine->rank) &&
-	       (request->kept || link_backlog(request->client->link) < CLIENT_BACKLOG_MAX);
+	       (request->kept || link_backlog(request->client->link) < CLIENT_BACKLOG_MAX) &&
+	       curfew_allows(request->cluster->curfew, request);
 }
 
 /* Whoever had least engine time; of two, who came first (the list begins with the latest). */
@@ -103,7 +105,9 @@ static bool give_some(struct engine *engine, struct request *request)
 					   : cluster->n_live;
 	const uint64_t quota = scheduler_quota(request->task_us, in_flight, ahead_us(engine),
 					       request->pending.n_tasks, n_engines);
-	const uint64_t n = scheduler_bounded(quota, in_flight, request->chunk, request->hwm);
+	const uint64_t n = curfew_fit(
+		cluster->curfew, request, engine->in_flight_us,
+		scheduler_bounded(quota, in_flight, request->chunk, request->hwm));
 	struct slice *slice = n > 0 ? slices_take(&request->pending, n) : NULL;
 
 	if (!slice)
@@ -142,6 +146,7 @@ void scheduler_run(struct cluster *cluster)
 {
 	bool served;
 
+	curfew_look(cluster->curfew);
 	/* In rounds, one batch an engine, so that the first engine does not take everything. */
 	do {
 		const bool pending = has_pending(cluster);
@@ -154,4 +159,5 @@ void scheduler_run(struct cluster *cluster)
 				served = true;
 		}
 	} while (served);
+	curfew_settle(cluster->curfew);
 }

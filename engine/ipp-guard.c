@@ -17,6 +17,7 @@
 
 #include "engine/exits.h"
 #include "engine/orphans.h"
+#include "proto/bystander.h"
 
 #define RESTARTS_MAX 10 /* deaths in a row, none of which lasted STEADY_MS */
 #define STEADY_MS 10000
@@ -37,11 +38,9 @@ static long long now_ms(void)
 /* What is for the user's command must not end us. */
 static int ignore_signals(void)
 {
-	static const int ignored[] = {SIGINT, SIGQUIT, SIGHUP, SIGTERM, SIGUSR1, SIGUSR2, SIGPIPE};
 	sigset_t children;
 
-	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
-		signal(ignored[i], SIG_IGN);
+	bystander_ignore_signals();
 	sigemptyset(&children);
 	sigaddset(&children, SIGCHLD);
 	sigprocmask(SIG_SETMASK, &children, NULL);

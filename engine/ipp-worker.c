@@ -9,6 +9,7 @@
 
 #include "engine/orphans.h"
 #include "engine/progress.h"
+#include "engine/stray.h"
 #include "engine/worker.h"
 
 /* When memory runs out, a worker goes first: its loss costs one task. */
@@ -37,6 +38,7 @@ int main(int argc, char **argv)
 	close(PROGRESS_FD);
 	volunteer_for_oom();
 	orphans_adopt();
+	stray_watch();
 	worker_run(base, WORKER_LINK_FD, progress, (uint32_t)atoi(argv[1]));
 	event_base_free(base);
 	return 0;

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "engine/runtime.h"
+#include "engine/stray.h"
 #include "engine/variables.h"
 #include "proto/error.h"
 #include "proto/frame.h"
@@ -149,6 +150,7 @@ static Ipp__Result *result_head(const struct worker *worker, uint64_t index, int
 	result->engine = worker->rank;
 	result->outcome = outcome->kind;
 	result->code = outcome->code;
+	result->stray = outcome->kind == IPP__OUTCOME__KILLED && stray_came(outcome->code);
 	/* protobuf-c knows its own empty string and does not free it. */
 	if (outcome->error[0])
 		result->error = strdup(outcome->error);
@@ -331,6 +333,7 @@ static void run_task(struct worker *worker, struct opened *opened, struct task *
 		send_results(worker);
 	progress_begin(worker->progress, opened->call->request, task->index, started_us, start_us);
 	outcome_reset(&worker->outcome);
+	stray_forget();
 	if (!opened->tried && open_call(opened, &err) < 0)
 		snprintf(opened->error, sizeof(opened->error), "%s", err.text);
 	if (opened->runtime)

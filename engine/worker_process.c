@@ -46,7 +46,6 @@ static int worker_path(char path[PATH_MAX])
 static void become_worker(const char *path, int link_fd, int progress_fd, uint32_t rank,
 			  pid_t engine)
 {
-	static const int defaults[] = {SIGINT, SIGQUIT, SIGHUP, SIGTERM, SIGUSR1, SIGUSR2, SIGPIPE};
 	const int link_copy = fcntl(link_fd, F_DUPFD, 16);
 	const int progress_copy = fcntl(progress_fd, F_DUPFD, 16);
 	char rank_text[16];
@@ -55,8 +54,8 @@ static void become_worker(const char *path, int link_fd, int progress_fd, uint32
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != engine)
 		_exit(125);
-	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
-		signal(defaults[i], SIG_DFL);
+	for (int number = 1; number < NSIG; number++)
+		signal(number, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	setpgid(0, 0);

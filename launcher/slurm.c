@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <slurm/slurm.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -14,14 +15,22 @@
 #include "launcher/clock.h"
 
 #define ANSWER_MS 2000
+#define END_ANSWER_S 5
+
+/* It is no matter of the user's when there is no answer. */
+static void silence(void)
+{
+	const int nothing = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	dup2(nothing, STDERR_FILENO);
+}
 
 static void __attribute__((noreturn)) ask(const char *node, int answer)
 {
-	const int nothing = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	node_info_msg_t *nodes = NULL;
 	const char *address;
 
-	dup2(nothing, STDERR_FILENO); /* it is no matter of the user's when there is no answer */
+	silence();
 	slurm_init(NULL);
 	if (slurm_load_node_single(&nodes, (char *)node, SHOW_ALL) != SLURM_SUCCESS ||
 	    nodes->record_count != 1)
@@ -85,4 +94,18 @@ char *slurm_first_host(const char *list)
 	first = slurm_hostlist_shift(hosts);
 	slurm_hostlist_destroy(hosts);
 	return first;
+}
+
+int slurm_tell_end(const char *job, int fd)
+{
+	slurm_conf_t *conf = NULL;
+	time_t end;
+
+	silence();
+	alarm(END_ANSWER_S);
+	slurm_init(NULL);
+	if (slurm_get_end_time((uint32_t)strtoul(job, NULL, 10), &end) != SLURM_SUCCESS ||
+	    slurm_load_ctl_conf(0, &conf) != SLURM_SUCCESS)
+		return -EIO;
+	return dprintf(fd, "%lld %u\n", (long long)end, conf->kill_wait) < 0 ? -errno : 0;
 }

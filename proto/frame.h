@@ -56,6 +56,7 @@ enum frame_type {		   /* head (proto/ipp.proto) */
 		  FRAME_STATUS,	   /* Status; no head from the client */
 		  FRAME_REQUESTS,  /* Requests; no head from the client */
 		  FRAME_SHARE,	   /* Share */
+		  FRAME_DRAIN,	   /* Drain */
 		  FRAME_TYPES
 };
 

@@ -1,9 +1,9 @@
 /* ipp/client.h - drive the engines of a cluster: a direct view (this on engines 0, 2 and 5) and a
  * load-balanced view (these items over whichever engine is free).
  *
- * One thread uses a client at a time; ipp_interrupt() alone may be called from anywhere.  Functions
- * return 0 or a negative errno, and then `err` holds one sentence for people.  What a program gives
- * them is borrowed until they return, unless it says otherwise. */
+ * One thread uses a client at a time; ipp_interrupt() and ipp_drain() alone may be called from
+ * anywhere.  Functions return 0 or a negative errno, and then `err` holds one sentence for people.
+ * What a program gives them is borrowed until they return, unless it says otherwise. */
 #ifndef IPP_CLIENT_H
 #define IPP_CLIENT_H
 
@@ -43,6 +43,12 @@ void ipp_disconnect(struct ipp_client *client);
 /* The function that waits returns -EINTR at once, or else the next one that would wait;
  * ipp_run() cancels its tasks then.  Async-signal-safe. */
 void ipp_interrupt(struct ipp_client *client);
+
+/* The maps of this client, but for detached ones, begin nothing more: once what runs has ended, and
+ * those results were given, functions that wait for them return -ETIME unless all is done.  What
+ * still runs after `limit_ms` (-1: no limit) is cancelled then.  For a job that is about to end.
+ * Async-signal-safe. */
+void ipp_drain(struct ipp_client *client, int limit_ms);
 
 /* For programs with a loop of their own: the descriptor to poll(), and what for; then call
  * ipp_dispatch(), which does what can be done without waiting.  Ask again after each call of this
@@ -243,7 +249,9 @@ struct ipp_run {
 
 /* Run it to the end.  0 when every task was reported, however it ended; -EINTR after
  * ipp_interrupt(); -ECANCELED when done() stopped it; -ESHUTDOWN when it was cancelled from outside
- * or what it depends on failed; -ECONNRESET when the controller was lost. */
+ * or what it depends on failed; -ECONNRESET when the controller was lost; -ETIME when it is not
+ * done and nothing is wrong with it: the job's end is near, or it was told to begin nothing more.
+ */
 int ipp_run(struct ipp_client *client, const struct ipp_run *run, struct ipp_error *err);
 
 /* ---- the same without waiting ---- */

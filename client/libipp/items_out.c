@@ -64,6 +64,7 @@ bool items_out_wanted(const struct ipp_request *request)
 	const uint64_t window = request->window ? request->window : REQUEST_WINDOW;
 
 	return request->outgoing && !request->pumping && !request->over && request->client->link &&
+	       (!request->client->draining || request->detached) &&
 	       (request->detached ||
 		(outstanding(request) <= window / 2 && request->item_bytes <= WINDOW_BYTES / 2));
 }

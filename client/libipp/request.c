@@ -107,7 +107,10 @@ static bool take_ended(struct ipp_client *client, const struct frame *frame)
 	Ipp__Ended *ended = ipp__ended__unpack(NULL, frame->head_bytes, frame->head);
 	struct ipp_request *request = ended ? find(client, ended->request) : NULL;
 
-	if (request) {
+	if (request && ended->drained) {
+		ipp_fail(&request->why, ETIME, "%.300s", ended->why);
+		end(request, -ETIME);
+	} else if (request) {
 		ipp_fail(&request->why, ESHUTDOWN,
 			 "request %" PRIu64 ".%" PRIu64 " has ended early: %.300s",
 			 request->id >> 32, request->id & UINT32_MAX, ended->why);
@@ -132,6 +135,39 @@ void requests_lose(struct ipp_client *client)
 	while (client->requests) {
 		client->requests->why = client->lost;
 		end(client->requests, -client->lost.code);
+	}
+}
+
+/* A map whose results come here; others have nothing that could be begun later. */
+static bool is_map(const struct ipp_request *request)
+{
+	return request->next_item && !request->detached;
+}
+
+static void send_drain(const struct ipp_request *request)
+{
+	Ipp__Drain drain = IPP__DRAIN__INIT;
+
+	drain.request = request->id;
+	if (request->client->link)
+		link_send(request->client->link, FRAME_DRAIN, &drain.base, NULL);
+}
+
+void requests_drain(struct ipp_client *client)
+{
+	for (const struct ipp_request *request = client->requests; request; request = request->next)
+		if (is_map(request))
+			send_drain(request);
+}
+
+void requests_give_up(struct ipp_client *client)
+{
+	for (struct ipp_request *request = client->requests, *next; request; request = next) {
+		next = request->next;
+		if (!is_map(request))
+			continue;
+		ipp_fail(&request->why, ETIME, "what ran did not end in time");
+		request_fail(request, -ETIME);
 	}
 }
 
@@ -220,6 +256,8 @@ int ipp_submit(struct ipp_client *client, const struct ipp_run *run, struct ipp_
 	client->requests_end = &request->next;
 	if (!client->roster && client->rosters_awaited == 0)
 		engines_ask(client);
+	if (client->draining && is_map(request))
+		send_drain(request);
 	if (request->outgoing)
 		items_out_pump(request);
 	else
@@ -241,7 +279,8 @@ static bool settled(const void *what)
 static bool stuck(const struct ipp_request *request)
 {
 	return request->outgoing && !request->done && request->window > 0 && request->n_sent > 0 &&
-	       request->n_ended == request->n_sent && !items_out_wanted(request);
+	       request->n_ended == request->n_sent && !items_out_wanted(request) &&
+	       !request->client->draining;
 }
 
 static bool settled_or_stuck(const void *what)

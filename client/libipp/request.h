@@ -74,6 +74,10 @@ void requests_pump(struct ipp_client *client);
 /* Hosts of engines that results wait for may be known by now. */
 void requests_report(struct ipp_client *client);
 
+/* ipp_drain(): its maps begin nothing more; and what they still run is given up. */
+void requests_drain(struct ipp_client *client);
+void requests_give_up(struct ipp_client *client);
+
 /* The link is lost (client->lost says why), or the client is about to be freed. */
 void requests_lose(struct ipp_client *client);
 

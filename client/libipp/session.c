@@ -188,24 +188,62 @@ uint64_t session_request(struct ipp_client *client)
 	return (uint64_t)client->number << 32 | ++client->n_requests;
 }
 
+static void drained_late_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	requests_give_up(arg);
+}
+
+static void drain(struct ipp_client *client)
+{
+	const int limit_ms = client->drain_ms;
+	const struct timeval limit = {limit_ms / 1000, limit_ms % 1000 * 1000};
+
+	if (!client->drained_late)
+		client->drained_late = evtimer_new(client->base, drained_late_cb, client);
+	if (limit_ms >= 0 && client->drained_late)
+		evtimer_add(client->drained_late, &limit);
+	if (!client->draining)
+		requests_drain(client);
+	client->draining = true;
+}
+
+/* What an eventfd counts: drains from the second byte on, interrupts below. */
+#define DRAIN UINT64_C(256)
+
 static void interrupt_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct ipp_client *client = arg;
 	uint64_t count;
 
 	(void)what;
-	if (read(fd, &count, sizeof(count)) == (ssize_t)sizeof(count)) {
-		client->interrupted = true;
-		event_base_loopbreak(client->base);
-	}
+	if (read(fd, &count, sizeof(count)) != (ssize_t)sizeof(count))
+		return;
+	if (count >= DRAIN)
+		drain(client);
+	if (count % DRAIN == 0)
+		return;
+	client->interrupted = true;
+	event_base_loopbreak(client->base);
+}
+
+static void post(struct ipp_client *client, uint64_t count)
+{
+	const ssize_t n = write(client->interrupt_fd, &count, sizeof(count));
+
+	(void)n; /* it can only fail when it is pending already */
 }
 
 void ipp_interrupt(struct ipp_client *client)
 {
-	const uint64_t one = 1;
-	const ssize_t n = write(client->interrupt_fd, &one, sizeof(one));
+	post(client, 1);
+}
 
-	(void)n; /* it can only fail when it is pending already */
+void ipp_drain(struct ipp_client *client, int limit_ms)
+{
+	client->drain_ms = limit_ms;
+	post(client, DRAIN);
 }
 
 /* ---- connecting ---- */
@@ -394,6 +432,8 @@ void ipp_disconnect(struct ipp_client *client)
 		event_free(client->timer);
 	if (client->interrupt)
 		event_free(client->interrupt);
+	if (client->drained_late)
+		event_free(client->drained_late);
 	if (client->interrupt_fd >= 0)
 		close(client->interrupt_fd);
 	if (client->base)

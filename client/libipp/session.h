@@ -3,6 +3,7 @@
 #ifndef IPP_CLIENT_LIBIPP_SESSION_H
 #define IPP_CLIENT_LIBIPP_SESSION_H
 
+#include <signal.h>
 #include <stdbool.h>
 
 #include "client/ipp/client.h"
@@ -27,9 +28,12 @@ struct ipp_client {
 	struct event *interrupt;
 	int interrupt_fd; /* an eventfd */
 	bool interrupted;
-	bool by_file;	       /* the file in ~/.slurm-ipp led to the cluster */
-	bool goodbye;	       /* the cluster ended by intention */
-	struct ipp_error lost; /* why there is no link */
+	bool draining;			/* maps begin nothing more */
+	volatile sig_atomic_t drain_ms; /* ipp_drain()'s limit */
+	struct event *drained_late;	/* it has passed */
+	bool by_file;			/* the file in ~/.slurm-ipp led to the cluster */
+	bool goodbye;			/* the cluster ended by intention */
+	struct ipp_error lost;		/* why there is no link */
 	void (*notice)(const char *text);
 	struct event *timer; /* of a wait with a deadline */
 	uint32_t number;     /* ours, from the controller; 0 before its WELCOME */
