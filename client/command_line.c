@@ -64,12 +64,37 @@ static void write_word(FILE *out, const char *word)
 		write_quoted(out, word);
 }
 
-static void write_words(FILE *out, char *const *words)
+/* As argument_read() reads it. */
+static void write_argument(FILE *out, const struct ipp_argument *argument)
+{
+	const struct ipp_value *value = &argument->value;
+	char *word = NULL;
+	int rc;
+
+	if (argument->file)
+		rc = asprintf(&word, "%s=@%s", argument->name, argument->file);
+	else if (value->kind == IPP_INTEGER)
+		rc = asprintf(&word, "%s=%" PRId64, argument->name, value->integer);
+	else if (value->kind == IPP_REAL)
+		rc = asprintf(&word, "%s=%.17g", argument->name, value->real);
+	else
+		rc = asprintf(&word, "%s=%s", argument->name, value->text);
+	if (rc < 0)
+		return;
+	putc(' ', out);
+	write_word(out, word);
+	free(word);
+}
+
+/* The arguments of a function stand between it and its item. */
+static void write_words(FILE *out, char *const *words, const struct ipp_run *run)
 {
 	for (size_t i = 0; words[i]; i++) {
 		if (i > 0)
 			putc(' ', out);
 		write_word(out, words[i]);
+		for (size_t k = 0; i == 0 && k < run->n_arguments; k++)
+			write_argument(out, &run->arguments[k]);
 	}
 }
 
@@ -108,11 +133,12 @@ char *command_line(const struct ipp_run *run, const struct ipp_value *item, size
 		return NULL;
 	/* What cannot be filled in could not be run either, and the result says why. */
 	if (fill(&words, run, &task) == 0)
-		write_words(out, words);
+		write_words(out, words, run);
 	else
 		write_words(out,
 			    (char *const[]){(char *)(run->function ? run->function : run->argv[0]),
-					    NULL});
+					    NULL},
+			    run);
 	template_free(words);
 	if (fclose(out) == 0)
 		return line;

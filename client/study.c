@@ -186,7 +186,7 @@ int study_push(const struct table *table, struct ipp_client *client, size_t *n_e
 
 struct ipp_argument study_argument(const char *name, uint64_t integer)
 {
-	return (struct ipp_argument){name, {.kind = IPP_INTEGER, .integer = (int64_t)integer}};
+	return (struct ipp_argument){.name = name, .value = {.kind = IPP_INTEGER, .integer = (int64_t)integer}};
 }
 
 void study_arguments(const struct study *study, struct ipp_argument out[STUDY_ARGUMENTS])
@@ -199,5 +199,5 @@ void study_arguments(const struct study *study, struct ipp_argument out[STUDY_AR
 	out[5] = study_argument("seed", study->seed);
 	out[6] = study_argument("full_trees", study->full_trees);
 	out[7] = study_argument("no_replace", study->no_replace);
-	out[8] = (struct ipp_argument){"fraction", {.kind = IPP_REAL, .real = study->fraction}};
+	out[8] = (struct ipp_argument){.name = "fraction", .value = {.kind = IPP_REAL, .real = study->fraction}};
 }

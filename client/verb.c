@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "client/argument.h"
 #include "client/ranges.h"
 
 #define TERM_LIMIT_MS 25000 /* KillWait is 30 s unless a site sets it; the rest is to save */
@@ -333,6 +334,33 @@ static int refuse_separators(const char *verb, char **words, size_t n, struct ip
 	return 0;
 }
 
+/* MODULE.so:NAME and the `n` words behind it. */
+static int take_function(struct verb_words *out, const char *verb, char **words, size_t n,
+			 struct ipp_error *err)
+{
+	out->function = words[0];
+	if (!strstr(out->function, ".so:"))
+		return ipp_fail(err, EINVAL,
+				"ipp-run %s: '%.100s' is no function MODULE.so:NAME; a command "
+				"stands behind --: ipp-run %s -- %.100s ...",
+				verb, words[0], verb, words[0]);
+	out->arguments = calloc(n + 1, sizeof(*out->arguments));
+	if (!out->arguments)
+		return ipp_fail(err, ENOMEM, "out of memory");
+	for (size_t i = 1; i <= n; i++) {
+		if (strchr(words[i], '='))
+			argument_read(&out->arguments[out->n_arguments++], words[i], false);
+		else if (out->range)
+			return ipp_fail(err, EINVAL,
+					"ipp-run %s: '%.100s' behind the function is no argument "
+					"NAME=VALUE; items stand behind :::",
+					verb, words[i]);
+		else
+			out->range = words[i];
+	}
+	return ipp_check_function(out->function, err);
+}
+
 int verb_words(struct verb_words *out, int argc, char **argv, struct ipp_error *err)
 {
 	const bool command = optind > 0 && strcmp(argv[optind - 1], "--") == 0;
@@ -352,24 +380,20 @@ int verb_words(struct verb_words *out, int argc, char **argv, struct ipp_error *
 				"ipp-run %s: there is nothing to run: give a command behind --, or "
 				"MODULE.so:NAME",
 				argv[0]);
-	if (!command) {
-		out->function = argv[optind];
-		if (end - optind == 2)
-			out->range = argv[optind + 1];
-		if (end - optind > 2 || !strstr(out->function, ".so:"))
-			return ipp_fail(
-				err, EINVAL,
-				"ipp-run %s: '%.100s' is no function MODULE.so:NAME; a command "
-				"stands behind --: ipp-run %s -- %.100s ...",
-				argv[0], argv[optind], argv[0], argv[optind]);
-		return ipp_check_function(out->function, err);
-	}
+	if (!command)
+		return take_function(out, argv[0], argv + optind, (size_t)(end - optind) - 1, err);
 	out->argv = calloc((size_t)(end - optind) + 1, sizeof(*out->argv));
 	if (!out->argv)
 		return ipp_fail(err, ENOMEM, "out of memory");
 	for (int i = optind; i < end; i++)
 		out->argv[i - optind] = argv[i];
 	return 0;
+}
+
+void verb_words_fini(struct verb_words *words)
+{
+	free(words->argv);
+	free(words->arguments);
 }
 
 const char *verb_label(const struct verb_words *words, char label[VERB_LABEL_BYTES])

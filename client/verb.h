@@ -90,12 +90,15 @@ void verb_print_value(FILE *out, const struct ipp_value *value); /* its result a
 /* The words of a verb that runs something: options have been taken, at argv[optind]. */
 struct verb_words {
 	const char *function; /* MODULE.so:NAME, or NULL */
-	const char *range;    /* the word behind it, or NULL */
-	const char **argv;    /* the command, ends with NULL; free() */
+	struct ipp_argument *arguments; /* the words NAME=VALUE behind it */
+	size_t n_arguments;
+	const char *range; /* the word behind it that is none, or NULL */
+	const char **argv; /* the command, ends with NULL */
 	char **items;	      /* behind ":::", or NULL */
 	size_t n_items;
 };
 int verb_words(struct verb_words *out, int argc, char **argv, struct ipp_error *err);
+void verb_words_fini(struct verb_words *words);
 
 /* What a list of requests calls them: the words, as many as fit. */
 #define VERB_LABEL_BYTES 80

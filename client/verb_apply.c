@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <stdlib.h>
 
 #include "client/direct.h"
 
@@ -22,23 +21,28 @@ static int apply(int argc, char **argv)
 			":::; for items, ipp-run map");
 	if (rc == 0 && words.range)
 		rc = ipp_fail(&err, EINVAL,
-			      "ipp-run apply: '%.100s' stands behind the function, which takes no "
-			      "words",
+			      "ipp-run apply: '%.100s' behind the function is no argument "
+			      "NAME=VALUE",
 			      words.range);
 	run.function = words.function;
+	run.arguments = words.arguments;
+	run.n_arguments = words.n_arguments;
 	run.argv = words.argv;
 	run.label = rc == 0 ? verb_label(&words, label) : NULL;
 	rc = rc < 0 ? verb_fail(&err) : direct_run(&direct, &run);
-	free(words.argv);
+	verb_words_fini(&words);
 	return rc;
 }
 
 const struct verb verb_apply = {
 	.name = "apply",
 	.summary = "run a command or a function once on each engine (direct view)",
-	.usage = "usage: ipp-run apply [--targets LIST] [--engines N] -- COMMAND [WORD...]\n"
-		 "       ipp-run apply [--targets LIST] [--engines N] MODULE.so:NAME\n"
-		 "Run it once on each engine and print what each wrote, in the order of the "
-		 "engines.\n" DIRECT_OPTIONS,
+	.usage =
+		"usage: ipp-run apply [--targets LIST] [--engines N] -- COMMAND [WORD...]\n"
+		"       ipp-run apply [--targets LIST] [--engines N] MODULE.so:NAME [ARGUMENT=VALUE...]\n"
+		"Run it once on each engine and print what each wrote, in the order of the "
+		"engines.  A function gets its arguments as push takes values: ARGUMENT=VALUE, "
+		"ARGUMENT=@FILE.npy\n"
+		"or ARGUMENT=@FILE.\n" DIRECT_OPTIONS,
 	.run = apply,
 };

@@ -135,6 +135,8 @@ static void describe(struct map *map)
 	const struct map_options *options = &map->options;
 
 	map->run = (struct ipp_run){.function = map->words.function,
+				    .arguments = map->words.arguments,
+				    .n_arguments = map->words.n_arguments,
 				    .argv = map->words.argv,
 				    .n_values = feed_n_lists(map->feed),
 				    .task_timeout_ms = options->task_timeout_ms,
@@ -279,7 +281,7 @@ static int map(int argc, char **argv)
 	feed_free(map.feed);
 	kept_items_fini(&map.items);
 	free(map.targets);
-	free(map.words.argv);
+	verb_words_fini(&map.words);
 	return exit_code(&map, rc);
 }
 
@@ -288,13 +290,16 @@ const struct verb verb_map = {
 	.summary = "run a command or a function on each item (load-balanced view)",
 	.usage =
 		"usage: ipp-run map [OPTION...] -- COMMAND [WORD...] [::: ITEM...]...\n"
-		"       ipp-run map [OPTION...] MODULE.so:NAME [START:STOP[:STEP]] [::: ITEM...]...\n"
+		"       ipp-run map [OPTION...] MODULE.so:NAME [ARGUMENT=VALUE...] [START:STOP[:STEP]] "
+		"[::: ITEM...]...\n"
 		"Run it on each item, on whichever engine is free, and print the outputs in the "
 		"order of the\n"
 		"items.  In the words, as with GNU parallel: {} the item, {.} without extension, "
 		"{/} without\n"
 		"folders, {//} its folder, {/.} without both, {#} the task's number, {%} its "
 		"engine's; without\n"
-		"any of them the item comes last.\n" MAP_OPTIONS_HELP,
+		"any of them the item comes last.  A function gets the same arguments with each item, "
+		"as push takes\n"
+		"values: ARGUMENT=VALUE, ARGUMENT=@FILE.npy or ARGUMENT=@FILE.\n" MAP_OPTIONS_HELP,
 	.run = map,
 };

@@ -1,43 +1,18 @@
-#include <stdlib.h>
 #include <string.h>
 
+#include "client/argument.h"
 #include "client/variable_verb.h"
-#include "proto/variable.h"
-
-/* "12" is an integer, "1.5e3" and "nan" are reals, all else is a text. */
-static struct ipp_value read_value(const char *word, bool text)
-{
-	const char *digits = word + (*word == '-' || *word == '+');
-	char *end;
-	long long integer;
-	double real;
-
-	if (!text && *digits &&
-	    (strchr("0123456789.", *digits) || strcmp(digits, "inf") == 0 ||
-	     strcmp(digits, "nan") == 0)) {
-		errno = 0;
-		integer = strtoll(word, &end, 10);
-		if (*end == '\0' && errno == 0)
-			return (struct ipp_value){
-				.kind = IPP_INTEGER, .integer = integer, .real = (double)integer};
-		real = strtod(word, &end);
-		if (*end == '\0')
-			return (struct ipp_value){.kind = IPP_REAL, .real = real};
-	}
-	return (struct ipp_value){.kind = IPP_TEXT, .text = word, .bytes = strlen(word)};
-}
 
 static int push_word(const struct variable_verb *words, char *word, struct ipp_error *err)
 {
-	char *value = word + strcspn(word, "="); /* it has one */
-	struct ipp_value read;
+	struct ipp_argument given;
 
-	*value++ = '\0';
-	if (*value == '@' && !words->text)
-		return ipp_push_file(words->client, words->targets, words->n_targets, word,
-				     value + 1, err);
-	read = read_value(value, words->text);
-	return ipp_push(words->client, words->targets, words->n_targets, word, &read, err);
+	argument_read(&given, word, words->text);
+	if (given.file)
+		return ipp_push_file(words->client, words->targets, words->n_targets, given.name,
+				     given.file, err);
+	return ipp_push(words->client, words->targets, words->n_targets, given.name, &given.value,
+			err);
 }
 
 static int push(int argc, char **argv)

@@ -1,6 +1,8 @@
 #include "engine/variables.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,6 +64,7 @@ static int take_array(struct variable *variable, const Ipp__Array *array, struct
 		memcpy(variable->shape, array->shape, array->n_shape * sizeof(*variable->shape));
 	variable->bytes = blob_ref(payload);
 	variable->value = (struct ipp_value){.kind = IPP_ARRAY,
+					     .text = "",
 					     .bytes = array->bytes,
 					     .dtype = variable->dtype,
 					     .shape = variable->shape,
@@ -79,12 +82,18 @@ static int take_value(struct variable *variable, const Ipp__Value *value, struct
 
 	switch (value->kind_case) {
 	case IPP__VALUE__KIND_INTEGER:
+		if (asprintf(&variable->text, "%" PRId64, value->integer) < 0)
+			return -ENOMEM;
 		*out = (struct ipp_value){.kind = IPP_INTEGER,
 					  .integer = value->integer,
-					  .real = (double)value->integer};
+					  .real = (double)value->integer,
+					  .text = variable->text};
 		return 0;
 	case IPP__VALUE__KIND_REAL:
-		*out = (struct ipp_value){.kind = IPP_REAL, .real = value->real};
+		if (asprintf(&variable->text, "%.17g", value->real) < 0)
+			return -ENOMEM;
+		*out = (struct ipp_value){
+			.kind = IPP_REAL, .real = value->real, .text = variable->text};
 		return 0;
 	case IPP__VALUE__KIND_TEXT:
 		variable->text = strdup(value->text);

@@ -178,9 +178,11 @@ struct ipp_result {
 	unsigned tries;		/* how often it had been run before */
 };
 
+/* Named as variables are. */
 struct ipp_argument {
 	const char *name;
 	struct ipp_value value;
+	const char *file; /* NULL, or instead of the value: the array in it, as ipp_push_file() */
 };
 
 /* Whether "PATH/MODULE.so:NAME" can be sent: its file is there and a shared object.  What the

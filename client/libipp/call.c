@@ -1,54 +1,83 @@
 #include "client/libipp/call.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/libipp/array_file.h"
+#include "client/libipp/given.h"
 #include "client/libipp/module_file.h"
 #include "client/libipp/session.h"
 #include "proto/value.h"
 
-/* Storage of the arguments' heads. */
-struct heads {
-	Ipp__Value *values;
-	Ipp__Array *arrays;
-	Ipp__Value **pointers;
+/* An argument, its head, and the file that it may lie in. */
+struct part {
+	const struct ipp_value *value;
+	Ipp__Value head;
+	Ipp__Array array;
+	struct array_file file;
+	bool open;
 };
 
-static int describe_arguments(struct heads *heads, const struct ipp_run *run, struct ipp_error *err)
+struct parts {
+	struct part *at;
+	Ipp__Value **heads;
+	size_t n;
+};
+
+static int describe(struct part *part, const struct ipp_argument *argument, struct ipp_error *err)
 {
-	const size_t n = run->n_arguments;
+	int rc = 0;
 
-	heads->values = calloc(n + 1, sizeof(*heads->values));
-	heads->arrays = calloc(n + 1, sizeof(*heads->arrays));
-	heads->pointers = calloc(n + 1, sizeof(*heads->pointers));
-	if (!heads->values || !heads->arrays || !heads->pointers)
-		return ipp_fail(err, ENOMEM, "out of memory for %zu arguments", n);
-	for (size_t i = 0; i < n; i++) {
-		const struct ipp_argument *argument = &run->arguments[i];
-
-		if (argument->value.kind == IPP_NONE)
-			return ipp_fail(err, EINVAL, "argument '%.100s' has no value",
-					argument->name);
-		value_describe(argument->name, &argument->value, &heads->values[i],
-			       &heads->arrays[i]);
-		heads->pointers[i] = &heads->values[i];
+	part->value = &argument->value;
+	if (argument->file) {
+		rc = array_file_open(&part->file, argument->file, err);
+		part->open = rc == 0;
+		part->value = &part->file.value;
 	}
-	return 0;
+	if (rc == 0)
+		rc = given_check(argument->name, part->value, err);
+	if (rc == 0)
+		value_describe(argument->name, part->value, &part->head, &part->array);
+	return rc;
 }
 
-static void heads_fini(struct heads *heads)
+static int describe_arguments(struct parts *parts, const struct ipp_run *run, struct ipp_error *err)
 {
-	free(heads->values);
-	free(heads->arrays);
-	free(heads->pointers);
+	const size_t n = run->n_arguments;
+	int rc = 0;
+
+	parts->at = calloc(n + 1, sizeof(*parts->at));
+	parts->heads = calloc(n + 1, sizeof(*parts->heads));
+	if (!parts->at || !parts->heads)
+		return ipp_fail(err, ENOMEM, "out of memory for %zu arguments", n);
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(run->arguments[k].name, run->arguments[i].name) == 0)
+				return ipp_fail(err, EINVAL, "the argument '%.100s' is given twice",
+						run->arguments[i].name);
+		parts->n++;
+		rc = describe(&parts->at[i], &run->arguments[i], err);
+		parts->heads[i] = &parts->at[i].head;
+	}
+	return rc;
+}
+
+static void parts_fini(struct parts *parts)
+{
+	for (size_t i = 0; i < parts->n; i++)
+		if (parts->at[i].open)
+			array_file_close(&parts->at[i].file);
+	free(parts->at);
+	free(parts->heads);
 }
 
 /* Copy the arguments' arrays to `to`, of which `offset` bytes are filled; NULL only counts. */
-static size_t lay_arrays(uint8_t *to, size_t offset, const struct ipp_run *run)
+static size_t lay_arrays(uint8_t *to, size_t offset, const struct parts *parts)
 {
-	for (size_t i = 0; i < run->n_arguments; i++) {
-		const struct ipp_value *value = &run->arguments[i].value;
+	for (size_t i = 0; i < parts->n; i++) {
+		const struct ipp_value *value = parts->at[i].value;
 		const size_t padding = array_padding(offset);
 
 		if (value->kind != IPP_ARRAY)
@@ -64,11 +93,11 @@ static size_t lay_arrays(uint8_t *to, size_t offset, const struct ipp_run *run)
 }
 
 /* Module, then arrays (gives; NULL when there is nothing of it). */
-static int make_payload(struct blob **out, struct blob *module, const struct ipp_run *run,
+static int make_payload(struct blob **out, struct blob *module, const struct parts *parts,
 			struct ipp_error *err)
 {
 	const size_t module_bytes = module ? module->bytes : 0;
-	const size_t bytes = lay_arrays(NULL, module_bytes, run);
+	const size_t bytes = lay_arrays(NULL, module_bytes, parts);
 	struct blob *blob;
 
 	*out = blob_ref(module);
@@ -81,7 +110,7 @@ static int make_payload(struct blob **out, struct blob *module, const struct ipp
 		return ipp_fail(err, ENOMEM, "out of memory for arguments of %zu bytes", bytes);
 	if (module)
 		memcpy(blob->data, module->data, module_bytes);
-	lay_arrays(blob->data, module_bytes, run);
+	lay_arrays(blob->data, module_bytes, parts);
 	if (blob_seal(blob, err) < 0) {
 		blob_unref(blob);
 		return -err->code;
@@ -134,17 +163,17 @@ static int send_all(struct ipp_client *client, uint64_t request, const struct ip
 	const struct module_file *module = NULL;
 	Ipp__Call call = IPP__CALL__INIT;
 	Ipp__Targets targets = IPP__TARGETS__INIT;
-	struct heads heads = {0};
+	struct parts parts = {0};
 	struct blob *payload = NULL;
-	int rc = describe_arguments(&heads, run, err);
+	int rc = describe_arguments(&parts, run, err);
 
 	if (rc == 0 && run->function)
 		rc = module_file_get(&client->module, run->function, &module, err);
 	if (rc == 0)
-		rc = make_payload(&payload, module ? module->bytes : NULL, run, err);
+		rc = make_payload(&payload, module ? module->bytes : NULL, &parts, err);
 	if (rc == 0) {
 		call.request = request;
-		call.arguments = heads.pointers;
+		call.arguments = parts.heads;
 		call.n_arguments = run->n_arguments;
 		if (module)
 			call.function = module->function;
@@ -154,16 +183,19 @@ static int send_all(struct ipp_client *client, uint64_t request, const struct ip
 		send(client, &call, &targets, run, payload);
 	}
 	blob_unref(payload);
-	heads_fini(&heads);
+	parts_fini(&parts);
 	return rc;
 }
 
 int call_send(struct ipp_client *client, uint64_t request, const struct ipp_run *run,
 	      struct ipp_error *err)
 {
+	const uint64_t shape[] = {run->script_bytes};
 	const struct ipp_argument script = {.name = "script",
 					    .value = {.kind = IPP_ARRAY,
 						      .dtype = "|u1",
+						      .shape = shape,
+						      .n_dims = 1,
 						      .data = run->script,
 						      .bytes = run->script_bytes}};
 	struct ipp_run with_script = *run;

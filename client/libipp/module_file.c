@@ -64,27 +64,6 @@ static int open_object(const char *path, struct stat *st, struct ipp_error *err)
 			path);
 }
 
-static int read_object(struct module_file *file, const char *path, int fd, struct ipp_error *err)
-{
-	const size_t bytes = (size_t)file->st.st_size;
-	size_t have = 0;
-
-	file->bytes = blob_new(bytes);
-	if (!file->bytes)
-		return ipp_fail(err, ENOMEM, "out of memory for the module %.200s", path);
-	while (have < bytes) {
-		const ssize_t n = read(fd, file->bytes->data + have, bytes - have);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return ipp_fail(err, n < 0 ? errno : EIO,
-					"cannot read the module %.200s whole: %m", path);
-		have += (size_t)n;
-	}
-	return blob_seal(file->bytes, err);
-}
-
 static bool unchanged(const struct stat *a, const struct stat *b)
 {
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
@@ -122,7 +101,7 @@ int module_file_get(struct module_file **cache, const char *function,
 		*cache = calloc(1, sizeof(**cache));
 		if (*cache)
 			(*cache)->st = st;
-		rc = *cache ? read_object(*cache, path, fd, err)
+		rc = *cache ? blob_from_file(&(*cache)->bytes, fd, 0, (size_t)st.st_size, err)
 			    : ipp_fail(err, ENOMEM, "out of memory");
 	}
 	close(fd);

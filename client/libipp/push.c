@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "client/libipp/array_file.h"
+#include "client/libipp/given.h"
 #include "client/libipp/pushes.h"
-#include "client/libipp/rows.h"
 #include "proto/variable.h"
 
 static int push(struct ipp_client *client, const uint32_t *targets, size_t n_targets,
@@ -16,29 +16,11 @@ static int push(struct ipp_client *client, const uint32_t *targets, size_t n_tar
 	return rc == 0 ? pushes_finish(&pushes, err) : rc;
 }
 
-/* What the other end would refuse, which would cost us the link. */
-static int check(const char *name, const struct ipp_value *value, struct ipp_error *err)
-{
-	struct npy npy;
-	const int rc = variable_check_name(name, err);
-
-	if (rc == 0 && value->kind == IPP_ARRAY)
-		return rows_describe(&npy, value, name, err);
-	if (rc == 0 && value->kind == IPP_NONE)
-		return ipp_fail(err, EINVAL, "variable '%s' has no value", name);
-	if (rc == 0 && value->kind == IPP_TEXT && value->bytes > VARIABLE_TEXT_MAX)
-		return ipp_fail(err, EMSGSIZE,
-				"'%s' is a text of %zu bytes, and %d is the most: push it "
-				"as an array, from a file with %s=@FILE",
-				name, value->bytes, VARIABLE_TEXT_MAX, name);
-	return rc;
-}
-
 int ipp_push(struct ipp_client *client, const uint32_t *targets, size_t n_targets, const char *name,
 	     const struct ipp_value *value, struct ipp_error *err)
 {
 	struct blob *payload = NULL;
-	int rc = check(name, value, err);
+	int rc = given_check(name, value, err);
 
 	if (rc < 0)
 		return rc;

@@ -2,6 +2,7 @@
  *
  *   cc -shared -fPIC -o module.so module.c $(pkg-config --cflags libipp)
  *   ipp-run map ./module.so:square ::: 1 2 3
+ *   ipp-run map ./module.so:scale w=@w.npy 1:4
  *   ipp-run push x=@x.npy && ipp-run apply ./module.so:mean */
 #include <ipp/module.h>
 #include <stdio.h>
@@ -47,18 +48,18 @@ int mean(struct ipp_call *call)
 /* The argument w times the item, element by element: an array comes back. */
 int scale(struct ipp_call *call)
 {
-	const struct ipp_value *w = ipp_argument(call, "w"), *item = ipp_item(call);
+	const struct ipp_value *w = ipp_need_argument(call, "w", IPP_ARRAY, "<f8");
 	struct ipp_value scaled;
 	double *data;
 	int rc;
 
-	if (!w || w->kind != IPP_ARRAY || strcmp(w->dtype, "<f8") != 0)
-		return ipp_fail_call(call, "the argument w must be an array of doubles, <f8");
+	if (!w)
+		return 1;
 	data = malloc(w->bytes ? w->bytes : 1);
 	if (!data)
 		return ipp_fail_call(call, "out of memory");
 	for (size_t i = 0; i < w->bytes / sizeof(*data); i++)
-		data[i] = ((const double *)w->data)[i] * item->real;
+		data[i] = ((const double *)w->data)[i] * ipp_item(call)->real;
 	scaled = *w;
 	scaled.data = data;
 	rc = ipp_return(call, &scaled); /* which copies it */

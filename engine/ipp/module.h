@@ -29,6 +29,8 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 
 #define IPP_MODULE_VERSION 1
 
@@ -42,9 +44,10 @@ enum ipp_kind { IPP_NONE, IPP_INTEGER, IPP_REAL, IPP_TEXT, IPP_ARRAY };
 struct ipp_value {
 	enum ipp_kind kind;
 	int64_t integer;
-	double real;	   /* of IPP_INTEGER too */
-	const char *text;  /* NUL-terminated */
-	size_t bytes;	   /* of the text of IPP_TEXT, or of data */
+	double real; /* of IPP_INTEGER too */
+	const char
+		*text; /* NUL-terminated; of what a function sees never NULL: a number's digits */
+	size_t bytes;  /* of the text of IPP_TEXT, or of data */
 	const char *dtype; /* NumPy's, such as "<f8" */
 	const uint64_t *shape;
 	size_t n_dims;
@@ -139,6 +142,37 @@ static inline int ipp_store(struct ipp_call *call, const char *name, const struc
 static inline int ipp_fail_call(struct ipp_call *call, const char *text)
 {
 	return call->services->fail(call, text);
+}
+
+/* Argument `name`, which must be there and of that kind (an integer is a real, and a number's
+ * digits are a text); of an array `dtype` too, unless it is NULL.  NULL: the task has failed with a
+ * sentence that says what is wrong, and the function returns 1. */
+static inline const struct ipp_value *ipp_need_argument(struct ipp_call *call, const char *name,
+							enum ipp_kind kind, const char *dtype)
+{
+	static const char *const kinds[] = {"nothing", "an integer", "a real number", "a text",
+					    "an array"};
+	const struct ipp_value *value = ipp_argument(call, name);
+	const char *wanted = kind == IPP_ARRAY && dtype ? dtype : "";
+	const int fits = value &&
+			 (value->kind == kind || (kind == IPP_REAL && value->kind == IPP_INTEGER) ||
+			  (kind == IPP_TEXT && value->kind != IPP_ARRAY));
+	char text[256];
+
+	if (fits && (!*wanted || strcmp(value->dtype, wanted) == 0))
+		return value;
+	if (!value)
+		snprintf(text, sizeof(text),
+			 "the argument %.60s is missing: it is %s%s%s, given as %.60s=%s", name,
+			 kinds[kind], *wanted ? " of " : "", wanted, name,
+			 kind == IPP_ARRAY ? "@FILE.npy" : "VALUE");
+	else
+		snprintf(text, sizeof(text), "the argument %.60s must be %s%s%s, and is %s%s%.60s",
+			 name, kinds[kind], *wanted ? " of " : "", wanted, kinds[value->kind],
+			 value->kind == IPP_ARRAY ? " of " : "",
+			 value->kind == IPP_ARRAY ? value->dtype : "");
+	ipp_fail_call(call, text);
+	return NULL;
 }
 
 #endif

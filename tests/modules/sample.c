@@ -28,12 +28,12 @@ int place(struct ipp_call *call)
 /* The argument "text" and the item. */
 int say(struct ipp_call *call)
 {
-	const struct ipp_value *text = ipp_argument(call, "text");
+	const struct ipp_value *text = ipp_need_argument(call, "text", IPP_TEXT, NULL);
 	char said[256] = "";
 	struct ipp_value value = {.kind = IPP_TEXT, .text = said};
 
 	if (!text)
-		return ipp_fail_call(call, "it was given no text");
+		return 1;
 	strncat(said, text->text, 100);
 	if (ipp_item(call)->kind == IPP_TEXT)
 		strncat(said, ipp_item(call)->text, 100);
@@ -48,10 +48,12 @@ int weigh(struct ipp_call *call)
 	double total = 0;
 
 	for (size_t k = 0; k < 2; k++) {
-		const struct ipp_value *array = ipp_argument(call, names[k]);
+		const struct ipp_value *array = ipp_need_argument(call, names[k], IPP_ARRAY, "<f8");
 
-		if (!array || array->kind != IPP_ARRAY || (uintptr_t)array->data % 8 != 0)
-			return ipp_fail_call(call, "an argument is no array in its place");
+		if (!array)
+			return 1;
+		if ((uintptr_t)array->data % 8 != 0)
+			return ipp_fail_call(call, "an argument is not in its place");
 		for (size_t i = 0; i < array->bytes / sizeof(double); i++)
 			total += ((const double *)array->data)[i];
 	}

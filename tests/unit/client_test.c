@@ -368,27 +368,27 @@ static void arguments_may_be_arrays(void **state)
 	const double u[] = {1, 2, 3}, v[] = {10};
 	const uint64_t shapes[] = {3, 1};
 	const struct ipp_argument arguments[] = {
-		{"odd",
-		 {.kind = IPP_ARRAY,
-		  .dtype = "|u1",
-		  .shape = &shapes[0],
-		  .n_dims = 1,
-		  .data = "123",
-		  .bytes = 3}},
-		{"u",
-		 {.kind = IPP_ARRAY,
-		  .dtype = "<f8",
-		  .shape = &shapes[0],
-		  .n_dims = 1,
-		  .data = u,
-		  .bytes = sizeof(u)}},
-		{"v",
-		 {.kind = IPP_ARRAY,
-		  .dtype = "<f8",
-		  .shape = &shapes[1],
-		  .n_dims = 1,
-		  .data = v,
-		  .bytes = sizeof(v)}},
+		{.name = "odd",
+		 .value = {.kind = IPP_ARRAY,
+			   .dtype = "|u1",
+			   .shape = &shapes[0],
+			   .n_dims = 1,
+			   .data = "123",
+			   .bytes = 3}},
+		{.name = "u",
+		 .value = {.kind = IPP_ARRAY,
+			   .dtype = "<f8",
+			   .shape = &shapes[0],
+			   .n_dims = 1,
+			   .data = u,
+			   .bytes = sizeof(u)}},
+		{.name = "v",
+		 .value = {.kind = IPP_ARRAY,
+			   .dtype = "<f8",
+			   .shape = &shapes[1],
+			   .n_dims = 1,
+			   .data = v,
+			   .bytes = sizeof(v)}},
 	};
 	struct range range = {.next = 2, .end = 3};
 	struct ipp_run run = squares(&range);
@@ -505,7 +505,7 @@ static void what_makes_no_sense_is_refused_before_anything_is_sent(void **state)
 	run = squares(&range);
 	run.arguments = &nothing;
 	run.n_arguments = 1;
-	assert_refused(&run, -EINVAL, "argument 'w' has no value");
+	assert_refused(&run, -EINVAL, "'w' has no value");
 	assert_int_equal(range.n_asked, 0);
 }
 

@@ -125,7 +125,7 @@ static void an_argument_is_no_variable(void **state)
 	(void)state;
 	set_text(variables, "text", "hello");
 	run("sample.so:say");
-	assert_error(1, "it was given no text");
+	assert_error(1, "the argument text is missing: it is a text, given as text=VALUE");
 }
 
 static void a_function_sees_the_engines_variables_as_they_are_now(void **state)
