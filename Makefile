@@ -145,20 +145,27 @@ test-programs: $(TESTS) $(TEST_MODULES)
 # build/fuzz/NAME FILE replays it.
 FUZZ_SECONDS ?= 60
 FUZZERS      := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
-FUZZED       := $(call sources,proto) client/csv.c client/decimal.c client/table.c \
-                client/libipp/arrival.c
+FUZZED       := $(patsubst %.c,build/fuzz/%.o,$(foreach f,$(FOLDERS) spank,$(call sources,$(f))) \
+                proto/ipp.pb-c.c)
+FUZZFLAGS    := -std=c11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
 
-fuzz: $(FUZZERS)  ## run each fuzzer for FUZZ_SECONDS; needs clang
-	@for fuzzer in $(notdir $(FUZZERS)); do \
-		found=build/fuzz/corpus/$${fuzzer%_fuzz}; mkdir -p $$found; echo $$fuzzer; \
-		build/fuzz/$$fuzzer -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -verbosity=0 \
-			-artifact_prefix=build/fuzz/$$fuzzer- \
-			$$found tests/fuzz/corpus/$${fuzzer%_fuzz} || exit; done
+fuzz: $(FUZZERS)  ## run each fuzzer for FUZZ_SECONDS, one on each CPU; needs clang
+	@printf '%s\n' $(notdir $(FUZZERS)) | \
+		FUZZ_SECONDS=$(FUZZ_SECONDS) xargs -P "$$(nproc)" -n 1 tests/fuzz/run
 
-build/fuzz/%: tests/fuzz/%.c $(FUZZED) $(B)/proto/ipp.pb-c.c
+build/fuzz/%_fuzz: build/fuzz/tests/fuzz/%_fuzz.o build/fuzz/fuzzed.a
+	clang $(FUZZFLAGS) -fsanitize=fuzzer -o $@ $^ $(WIRELIBS) $(JSONLIBS) -lm
+build/fuzz/fuzzed.a: $(FUZZED)
+	@rm -f $@
+	$(AR) rcs $@ $^
+build/fuzz/%.o: %.c $(B)/proto/ipp.pb-c.h
 	@mkdir -p $(@D)
-	clang $(CPPFLAGS) -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined \
-		-fno-sanitize-recover=all -o $@ $^ $(WIRELIBS) $(JSONLIBS) -lm
+	clang $(CPPFLAGS) -DIPP_LIBEXECDIR='"$(libexecdir)"' $(call pkg,cflags,pmix) $(FUZZFLAGS) \
+		-fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+build/fuzz/proto/ipp.pb-c.o: $(B)/proto/ipp.pb-c.c
+	@mkdir -p $(@D)
+	clang $(CPPFLAGS) $(FUZZFLAGS) -c -o $@ $<
+.SECONDARY: $(FUZZERS:%=%.o) $(FUZZED)
 
 .PHONY: all check unit test-programs fuzz check-packages demo lint format bench bench-tools bench-forest install uninstall clean help
 check-packages:
@@ -238,4 +245,4 @@ clean:  ## remove everything built
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) build/fuzz -name '*.d' 2>/dev/null)

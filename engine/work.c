@@ -349,12 +349,12 @@ static void worker_frame(void *owner, const struct frame *frame)
 {
 	struct engine *engine = owner;
 
-	if (frame->type == FRAME_RESULTS)
-		worker_results(engine, frame);
-	else if (frame->type == FRAME_PUSH)
-		worker_push(engine, frame);
-	else if (frame->type == FRAME_READY && !engine->dial)
+	if (frame->type == FRAME_READY && !engine->dial)
 		engine_dial(engine);
+	else if (frame->type == FRAME_RESULTS && engine->controller)
+		worker_results(engine, frame);
+	else if (frame->type == FRAME_PUSH && engine->controller)
+		worker_push(engine, frame);
 }
 
 /* It can run nothing.  Before it joined, the controller is told, who tells whoever waits for it. */

@@ -14,6 +14,7 @@
 #include "engine/variables.h"
 #include "proto/error.h"
 #include "proto/frame.h"
+#include "proto/items.h"
 #include "proto/link.h"
 #include "proto/value.h"
 #include "proto/variable.h"
@@ -351,7 +352,7 @@ static struct ipp_value item_of(const Ipp__Tasks *tasks, size_t i, const uint8_t
 				char **text, char number[INTEGER_BYTES])
 {
 	if (tasks->range) {
-		const int64_t integer = tasks->start + (int64_t)i * tasks->step;
+		const int64_t integer = items_integer(tasks->start, tasks->step, i);
 
 		snprintf(number, INTEGER_BYTES, "%" PRId64, integer);
 		return (struct ipp_value){.kind = IPP_INTEGER,

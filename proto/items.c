@@ -230,8 +230,8 @@ int slice_send(const struct slice *slice, struct link *link)
 	tasks.range = !items || items->range;
 	if (tasks.range) {
 		/* A direct view's task has no item; its place among the targets stands for it. */
-		tasks.start = items ? items->start +
-					      (int64_t)(slice->from - items->first) * items->step
+		tasks.start = items ? items_integer(items->start, items->step,
+						    slice->from - items->first)
 				    : (int64_t)slice->from;
 		tasks.step = items ? items->step : 1;
 		link_send(link, FRAME_TASKS, &tasks.base, NULL);

@@ -13,6 +13,12 @@
 struct ipp_error;
 struct link;
 
+/* The `i`-th integer of a range; steps may be as large as from the least to the greatest. */
+static inline int64_t items_integer(int64_t start, int64_t step, uint64_t i)
+{
+	return (int64_t)((uint64_t)start + i * (uint64_t)step);
+}
+
 /* Items first .. first+count-1 of one map: a range, or texts in a blob.  Counted by slices. */
 struct items;
 

@@ -112,8 +112,8 @@ static int take_header(struct link *link, struct evbuffer *in, struct ipp_error 
 			err, EPROTO,
 			"slurm-ipp: the peer sent a large %s frame before it had proved itself",
 			frame_name(link->header.type));
-	if (link->header.head_bytes > link->head_room) {
-		uint8_t *room = realloc(link->head, link->header.head_bytes);
+	if (!link->head || link->header.head_bytes > link->head_room) {
+		uint8_t *room = realloc(link->head, link->header.head_bytes + 1);
 
 		if (!room)
 			return ipp_fail(err, ENOMEM, "slurm-ipp: out of memory for a frame's head");

@@ -23,7 +23,7 @@ typedef struct ssl_st SSL;
 
 struct frame {
 	uint16_t type;
-	const uint8_t *head; /* valid during on_frame */
+	const uint8_t *head; /* never NULL; valid during on_frame */
 	size_t head_bytes;
 	struct blob *payload; /* borrowed; blob_ref() to keep; NULL when there is none */
 };

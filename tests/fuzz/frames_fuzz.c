@@ -14,21 +14,7 @@
 #include "proto/items.h"
 #include "proto/link.h"
 #include "proto/variable.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
-
-static const ProtobufCMessageDescriptor *const heads[FRAME_TYPES] = {
-	[FRAME_HELLO] = &ipp__hello__descriptor,   [FRAME_WELCOME] = &ipp__welcome__descriptor,
-	[FRAME_REFUSE] = &ipp__refuse__descriptor, [FRAME_GOODBYE] = &ipp__goodbye__descriptor,
-	[FRAME_NOTICE] = &ipp__notice__descriptor, [FRAME_ROSTER] = &ipp__roster__descriptor,
-	[FRAME_PUSH] = &ipp__push__descriptor,	   [FRAME_DONE] = &ipp__done__descriptor,
-	[FRAME_CALL] = &ipp__call__descriptor,	   [FRAME_TASKS] = &ipp__tasks__descriptor,
-	[FRAME_END] = &ipp__end__descriptor,	   [FRAME_RESULTS] = &ipp__results__descriptor,
-	[FRAME_CANCEL] = &ipp__cancel__descriptor, [FRAME_CLOSE] = &ipp__close__descriptor,
-	[FRAME_PULL] = &ipp__pull__descriptor,	   [FRAME_REMOVE] = &ipp__remove__descriptor,
-	[FRAME_LIST] = &ipp__list__descriptor,	   [FRAME_NAMES] = &ipp__names__descriptor,
-	[FRAME_SHARE] = &ipp__share__descriptor,
-};
+#include "tests/fuzz/message.h"
 
 /* Of a value that is whole, every byte is there. */
 static void look_at_value(const Ipp__Push *push, const struct blob *payload)

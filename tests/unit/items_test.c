@@ -263,6 +263,21 @@ static void a_slice_of_a_range_begins_where_it_should(void **state)
 	ipp__tasks__free_unpacked(got, NULL);
 }
 
+static void steps_may_be_as_large_as_numbers_are(void **state)
+{
+	Ipp__Tasks tasks, *got;
+
+	(void)state;
+	tasks_init(&tasks, 0, NULL, 0);
+	tasks.range = true;
+	tasks.count = 4;
+	tasks.start = INT64_MIN;
+	tasks.step = INT64_C(1) << 62;
+	got = sent(&tasks, NULL, 3, 4, NULL);
+	assert_int_equal(got->start, INT64_C(1) << 62);
+	ipp__tasks__free_unpacked(got, NULL);
+}
+
 static void a_large_item_travels_without_a_copy(void **state)
 {
 	struct blob *payload = blob_new(1 << 20), *got;
@@ -299,6 +314,7 @@ int main(void)
 		TEST(a_head_that_disagrees_with_its_payload_is_refused),
 		TEST(a_slice_of_texts_carries_its_own_texts_alone),
 		TEST(a_slice_of_a_range_begins_where_it_should),
+		TEST(steps_may_be_as_large_as_numbers_are),
 		TEST(a_large_item_travels_without_a_copy),
 	};
 

@@ -1,0 +1,315 @@
+/* libFuzzer target: an engine between a controller and a worker that say whole frames in any order.
+ * `engine_fuzz FILE` replays one input: a byte for each thing that happens, with what message.h
+ * takes for it.  In place of the network and of a child process are the two ends of socket pairs.
+ * Whatever comes, the engine goes on or leaves, and gives back all that it took. */
+#include <event2/event.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "engine/engine.h"
+#include "engine/worker_process.h"
+#include "proto/connection.h"
+#include "proto/dial.h"
+#include "proto/error.h"
+#include "tests/fuzz/message.h"
+
+static struct event_base *base;
+static struct source source;
+static struct event *next; /* thing that happens, once a turn of the loop */
+
+/* ---- ends of links that the engine does not see ---- */
+
+static void on_frame(void *end, struct link *link, const struct frame *frame)
+{
+	ProtobufCMessage *head = heads[frame->type] ? frame_unpack(frame, heads[frame->type])
+						    : NULL;
+
+	(void)end;
+	(void)link;
+	assert(head || !heads[frame->type]);
+	if (head)
+		protobuf_c_message_free_unpacked(head, NULL);
+}
+
+static void on_close(void *end, struct link *link, const struct ipp_error *why)
+{
+	(void)why;
+	link_free(link);
+	*(struct link **)end = NULL;
+}
+
+static const struct link_events events = {.on_frame = on_frame, .on_close = on_close};
+
+/* Join `*end` to the descriptor that is returned. */
+static int join(struct link **end)
+{
+	int ends[2];
+
+	link_free(*end);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0)
+		abort();
+	*end = link_unix(base, ends[0], &events, end);
+	link_trust(*end);
+	return ends[1];
+}
+
+/* ---- the worker ---- */
+
+struct worker_process {
+	struct link *link;
+	struct event *death;
+	const struct worker_events *events;
+	void *owner;
+	struct progress progress;
+	bool dead;
+};
+
+static struct worker_process *worker; /* that the engine has */
+static struct link *in_worker;
+static unsigned n_workers;
+
+static void worker_frame(void *owner, struct link *link, const struct frame *frame)
+{
+	(void)link;
+	((struct worker_process *)owner)
+		->events->on_frame(((struct worker_process *)owner)->owner, frame);
+}
+
+static void worker_close(void *owner, struct link *link, const struct ipp_error *why)
+{
+	(void)link;
+	(void)why;
+	worker_kill(owner);
+}
+
+static const struct link_events worker_link_events = {
+	.on_frame = worker_frame,
+	.on_close = worker_close,
+};
+
+static void death_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker_process *self = arg;
+
+	(void)fd;
+	(void)what;
+	self->events->on_death(self->owner, SIGKILL);
+}
+
+struct worker_process *worker_start(struct event_base *where, uint32_t rank,
+				    const struct worker_events *who, void *owner,
+				    struct ipp_error *err)
+{
+	struct worker_process *self = calloc(1, sizeof(*self));
+
+	(void)rank;
+	if (!self || n_workers++ > 100) {
+		free(self);
+		ipp_fail(err, EAGAIN, "there are no more workers");
+		return NULL;
+	}
+	*self = (struct worker_process){.events = who, .owner = owner};
+	self->link = link_unix(where, join(&in_worker), &worker_link_events, self);
+	self->death = event_new(where, -1, 0, death_cb, self);
+	if (!self->link || !self->death)
+		abort();
+	link_trust(self->link);
+	worker = self;
+	return self;
+}
+
+void worker_free(struct worker_process *self)
+{
+	if (!self)
+		return;
+	link_free(self->link);
+	event_free(self->death);
+	if (worker == self)
+		worker = NULL;
+	free(self);
+}
+
+void worker_kill(struct worker_process *self)
+{
+	self->dead = true;
+	event_active(self->death, 0, 0);
+}
+
+struct link *worker_link(const struct worker_process *self)
+{
+	return self->link;
+}
+
+bool worker_skip(struct worker_process *self, uint64_t request)
+{
+	return progress_cancel(&self->progress, request);
+}
+
+pid_t worker_pid(const struct worker_process *self)
+{
+	return self->dead ? 0 : getpid();
+}
+
+struct progress worker_progress(const struct worker_process *self)
+{
+	return self->progress;
+}
+
+bool worker_running(const struct worker_process *self, struct progress *out)
+{
+	return progress_read(&self->progress, out);
+}
+
+/* ---- the controller ---- */
+
+static struct link *in_controller;
+
+struct dial {
+	dial_done_fn *done;
+	void *owner;
+	struct event *answer;
+};
+
+static void answer_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct dial *dial = arg;
+	struct link *link = link_unix(base, join(&in_controller), &events, NULL);
+
+	(void)fd;
+	(void)what;
+	link_trust(link);
+	dial->done(dial->owner, link, NULL);
+}
+
+struct dial *dial_start(struct event_base *where, const struct connection *connection,
+			int timeout_ms, dial_done_fn *done, void *owner)
+{
+	struct dial *dial = malloc(sizeof(*dial));
+
+	(void)connection;
+	(void)timeout_ms;
+	if (!dial)
+		return NULL;
+	*dial = (struct dial){.done = done, .owner = owner};
+	dial->answer = event_new(where, -1, 0, answer_cb, dial);
+	event_active(dial->answer, 0, 0);
+	return dial;
+}
+
+void dial_free(struct dial *dial)
+{
+	if (!dial)
+		return;
+	event_free(dial->answer);
+	free(dial);
+}
+
+/* ---- what happens ---- */
+
+static void say_welcome(void)
+{
+	Ipp__Welcome welcome = IPP__WELCOME__INIT;
+
+	link_send(in_controller, FRAME_WELCOME, &welcome.base, NULL);
+}
+
+/* A map of one request, of numbers or of four texts. */
+static void give_tasks(void)
+{
+	Ipp__Call call = IPP__CALL__INIT;
+	Ipp__Tasks tasks = IPP__TASKS__INIT;
+	uint64_t sizes[] = {1, 2, 0, 3};
+	const uint8_t what = take(&source);
+	struct blob *texts = what & 1 ? blob_copy("abcdef", 6) : NULL;
+
+	call.request = tasks.request = what >> 1 & 3;
+	call.task_timeout_ms = what & 8 ? 1 : 0;
+	call.runtime = (char *)(what & 16 ? "native" : "command");
+	link_send(in_controller, FRAME_CALL, &call.base, NULL);
+	tasks.first = what >> 5;
+	tasks.count = texts ? 4 : 3;
+	tasks.range = !texts;
+	tasks.n_item_bytes = texts ? 4 : 0;
+	tasks.item_bytes = sizes;
+	link_send(in_controller, FRAME_TASKS, &tasks.base, texts);
+	blob_unref(texts);
+}
+
+static void give_result(void)
+{
+	Ipp__Results results = IPP__RESULTS__INIT;
+	Ipp__Result result = IPP__RESULT__INIT, *one = &result;
+	const uint8_t what = take(&source);
+
+	results.request = what & 3;
+	result.index = what >> 2;
+	results.n_results = 1;
+	results.results = &one;
+	link_send(in_worker, FRAME_RESULTS, &results.base, NULL);
+}
+
+static void begin_task(void)
+{
+	const uint8_t what = take(&source);
+
+	progress_begin(&worker->progress, what & 3, what >> 2, 0, 0);
+}
+
+/* What engines know from a controller, and from a worker. */
+static const uint16_t controllers[] = {FRAME_PUSH,   FRAME_CALL,   FRAME_TASKS, FRAME_CANCEL,
+				       FRAME_CLOSE,  FRAME_PROBE,  FRAME_PULL,	FRAME_LIST,
+				       FRAME_REMOVE, FRAME_GOODBYE};
+static const uint16_t workers[] = {FRAME_RESULTS, FRAME_PUSH};
+
+static void next_cb(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct timeval at_once;
+	const uint8_t happens = source.left > 0 ? take(&source) : 255;
+
+	(void)fd;
+	(void)what;
+	(void)arg;
+	if (happens == 255) /* or the engine would wait for more */
+		event_base_loopbreak(base);
+	else if (happens % 8 == 0 && in_controller)
+		say_welcome();
+	else if (happens % 8 <= 2 && in_controller)
+		send_any(&source, in_controller, controllers, 10);
+	else if (happens % 8 == 3 && in_controller)
+		give_tasks();
+	else if (happens % 8 == 4 && in_worker)
+		give_result();
+	else if (happens % 8 == 5 && in_worker && happens < 128)
+		send_any(&source, in_worker, workers, 2);
+	else if (happens % 8 == 5 && in_worker)
+		link_send(in_worker, FRAME_READY, NULL, NULL);
+	else if (happens % 8 == 6 && worker)
+		begin_task();
+	else if (happens % 8 == 7 && worker && !worker->dead)
+		worker_kill(worker);
+	event_add(next, &at_once);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
+{
+	static const struct connection connection = {.job = (char *)"7", .host = (char *)"head"};
+	struct engine_options options = {.connection = &connection, .rank = 0};
+
+	source = (struct source){data, bytes};
+	n_workers = 0;
+	base = event_base_new();
+	next = base ? event_new(base, -1, 0, next_cb, NULL) : NULL;
+	if (!next)
+		abort();
+	event_active(next, 0, 0);
+	engine_run(base, &options);
+	link_free(in_worker);
+	link_free(in_controller);
+	in_worker = in_controller = NULL;
+	event_free(next);
+	event_base_free(base);
+	return 0;
+}
