@@ -18,9 +18,9 @@ static void help(FILE *out)
 	fputs("usage: ipp-run VERB [WORD...]; ipp-run VERB --help says more\n", out);
 	for (size_t i = 0; i < N_VERBS; i++)
 		fprintf(out, "  %-8s %s\n", verbs[i]->name, verbs[i]->summary);
-	fputs("Exit codes: 0 all is well; 1-100 so many tasks failed, 101 more; 125 ipp-run or the "
-	      "cluster;\n"
-	      "126, 127 the command cannot be run, is not there; 130 Ctrl-C.\n",
+	fputs("Exit codes: 0 all is well; 1-100 so many tasks failed, 101 more; 120 the job ends "
+	      "first;\n"
+	      "125 ipp-run or the cluster; 126, 127 the command cannot be run, is not there; 130 Ctrl-C.\n",
 	      out);
 }
 

@@ -18,11 +18,11 @@
 #include "launcher/program.h"
 #include "proto/error.h"
 
-#define SAVE_S 5	   /* for results to reach their client's disk, and a script to go on */
-#define FIRST_ASK_S 1	   /* most clusters of tests and trials are gone by then */
-#define ASK_MIN_S 5	   /* between questions */
-#define FRESH_S 15	   /* an answer that a map may be ended for */
-#define KILL_WAIT_S 30	   /* Slurm's default */
+#define SAVE_S 5       /* for results to reach their client's disk, and a script to go on */
+#define FIRST_ASK_S 1  /* most clusters of tests and trials are gone by then */
+#define ASK_MIN_S 5    /* between questions */
+#define FRESH_S 2      /* an answer that a map may be ended for */
+#define KILL_WAIT_S 30 /* Slurm's default */
 #define NEVER INT64_MAX
 #define SECOND_US INT64_C(1000000)
 
@@ -33,14 +33,14 @@ struct curfew {
 	int answer_fd;			   /* -1: nobody is being asked */
 	char text[64];			   /* of it, so far */
 	size_t bytes;
-	int64_t asked_us; /* CLOCK_MONOTONIC, as all here */
-	int64_t end_us;	  /* the job's; NEVER: not known */
+	int64_t asked_us;  /* CLOCK_MONOTONIC, as all here */
+	int64_t end_us;	   /* the job's; NEVER: not known */
 	int64_t killed_us; /* SIGTERM came; 0: it did not */
 	unsigned kill_wait_s;
 	const char *fallen; /* the signal that said so; NULL: none did */
-	double left_us; /* as curfew_look() saw it; negative: nothing may begin */
-	bool curbed;	/* something was kept from beginning */
-	bool drains;	/* a request may be told to begin nothing more */
+	double left_us;	    /* as curfew_look() saw it; negative: nothing may begin */
+	bool curbed;	    /* something was kept from beginning */
+	bool drains;	    /* a request may be told to begin nothing more */
 };
 
 /* ---- when ---- */
@@ -175,7 +175,8 @@ void curfew_look(struct curfew *curfew)
 	if (curfew->fallen)
 		curfew->left_us = -1;
 	else
-		curfew->left_us = until_us == NEVER ? INFINITY : (double)(until_us - engine_now_us());
+		curfew->left_us = until_us == NEVER ? INFINITY
+						    : (double)(until_us - engine_now_us());
 }
 
 /* A task of a map of which none has ended is given a chance. */
@@ -235,10 +236,9 @@ static bool is_due(const struct curfew *curfew, const struct request *request, b
 {
 	if (request->kind != REQUEST_MAP || (has_running(request) && !given_up))
 		return false;
-	return request->drains ||
-	       (sure && (curfew->left_us < 0 ||
-			 (request->pending.n_tasks > 0 && request->n_awaited == 0 &&
-			  !may_begin(curfew, request))));
+	return request->drains || (sure && (curfew->left_us < 0 || (request->pending.n_tasks > 0 &&
+								    request->n_awaited == 0 &&
+								    !may_begin(curfew, request))));
 }
 
 static struct request *find_due(const struct curfew *curfew, bool sure, bool given_up)

@@ -1,0 +1,172 @@
+#!/usr/bin/env bats
+# Maps that are told to begin nothing more: by a signal to ipp-run, or to all processes around it.
+
+load helper
+
+# start_map COMMAND...: in the background, on two engines; ends when the test says so by `touch go`
+start_map()
+{
+	ipp-run map --engines 2 "$@" >out 2>said &
+	map=$!
+	wait_until 10 n_run sh 2
+}
+
+# ends CODE: the map does, with it
+ends()
+{
+	status=0
+	wait "$map" || status=$?
+	cat out said
+	[ "$status" = "$1" ]
+}
+
+# left WHY OF: out has the first items, and ipp-run says so, and why, and that there are more
+left()
+{
+	local n
+	n=$(wc -l <out)
+	((n >= 2 && n < 100))
+	[ "$(cat out)" = "$(seq "$n")" ]
+	[ "$(cat said)" = "ipp-run map: $1: $n$2 tasks have ended; --journal FILE and --resume let another job go on from there" ]
+}
+
+# shellcheck disable=SC2016
+waits='until [ -e go ]; do sleep 0.05; done; echo $1; sleep 0.1'
+
+@test "USR1 and TERM let what runs end and begin nothing more, with exit code 120" {
+	for signal in USR1 TERM; do
+		rm -f go
+		start_map -- sh -c "$waits" sh ::: $(seq 100)
+		kill -$signal "$map"
+		touch go
+		ends 120
+		left "it was told to begin nothing more" " of 100"
+	done
+}
+
+@test "a map whose last tasks run ends as if nothing had been" {
+	start_map -- sh -c "$waits" sh ::: 1 2
+	kill -USR1 "$map"
+	touch go
+	ends 0
+	[ "$(cat out)" = $'1\n2' ]
+}
+
+@test "a second TERM ends what runs, as Ctrl-C does" {
+	start_map -- sh -c "$waits" sh ::: 1 2
+	kill -TERM "$map"
+	wait_until 10 eval 'kill -TERM "$map"; ! kill -0 "$map" 2>/dev/null'
+	ends 130
+}
+
+@test "items that were not read yet are left" {
+	mkfifo items
+	ipp-run map --engines 2 -a items -- sh -c "$waits" sh >out 2>said &
+	map=$!
+	seq 100 >items
+	exec 9<>items
+	wait_until 10 n_run sh 2
+	kill -USR1 "$map"
+	touch go
+	ends 120
+	exec 9>&-
+	left "it was told to begin nothing more" ""
+}
+
+@test "a signal to all processes drains, and a command that it killed is run again, which costs no try" {
+	# shellcheck disable=SC2016
+	start_map -- sh -c 'echo $1 >>begun; '"$waits" sh ::: 1 2 3 4
+	# shellcheck disable=SC2046
+	kill -HUP $(ours 'sh|sleep|ipp-(controller|guard|engine|worker)')
+	wait_until 10 eval '[ "$(wc -l <begun)" = 4 ]'
+	[ "$(sort begun | uniq -c | tr -s " " | paste -sd,)" = " 2 1, 2 2" ]
+	touch go
+	ends 0
+	[ "$(cat out)" = $'1\n2\n3\n4' ]
+}
+
+@test "a signal to one command alone is that command's failure" {
+	# shellcheck disable=SC2016
+	ipp map --engines 1 -k -- sh -c 'kill -USR1 $$' ::: 1
+	show
+	[ "$status" = 1 ]
+	[[ $stderr == *"killed by signal 10 (User defined signal 1)" ]]
+}
+
+@test "USR1 to all of a cluster ends its maps, now and later, and leaves the rest as it was" {
+	start 2
+	ipp-run map -- sh -c "trap '' USR1; $waits" sh ::: $(seq 100) >out 2>said &
+	map=$!
+	wait_until 10 n_run sh 2
+	# shellcheck disable=SC2046
+	kill -USR1 $(ours 'ipp-(controller|guard|engine|worker)')
+	touch go
+	ends 120
+	left "the job was told to end by SIGUSR1" " of 100"
+	ipp map -- echo ::: 1
+	[ "$status" = 120 ]
+	ipp apply -- echo well
+	[ "$output" = $'well\nwell' ]
+	ipp-run stop
+}
+
+@test "a controller that nobody owns lets what runs end after TERM, and ends at the second" {
+	start 2
+	ipp-run map -- sh -c "$waits" sh ::: $(seq 100) >out 2>said &
+	map=$!
+	wait_until 10 n_run sh 2
+	kill -TERM "$(ours ipp-controller)"
+	touch go
+	ends 120
+	left "the job was told to end by SIGTERM" " of 100"
+	wait_until 10 none_left
+	start 2
+	ipp-run map -- sleep 1000 ::: 1 2 3 >out 2>said &
+	map=$!
+	wait_until 10 n_run sleep 2
+	kill -TERM "$(ours ipp-controller)"
+	wait_until 10 eval 'kill -TERM $(ours ipp-controller) 2>/dev/null; ! kill -0 "$map" 2>/dev/null'
+	ends 125
+	wait_until 10 none_left
+}
+
+@test "loo that is drained says how many rows are done" {
+	ipp-run loo --engines 2 --trees 3000 --full-trees --held-out 0:500 >out 2>said &
+	map=$!
+	wait_until 20 busy_workers
+	kill -USR1 "$map"
+	ends 120
+	[ ! -s out ]
+	grep -E "^ipp-run loo: it was told to begin nothing more: [0-9]+ of 500 tasks have ended" said
+}
+
+busy_workers()
+{
+	local pid
+	for pid in $(ours ipp-worker); do
+		[[ $(ps -o stat= -p "$pid") == R* ]] || return 1
+	done
+	some_run ipp-worker
+}
+
+@test "the other signals that Slurm sends end nothing of ours" {
+	start 2
+	ipp-run map -- sh -c "trap '' HUP QUIT USR2; $waits" sh ::: 1 2 3 4 >out 2>said &
+	map=$!
+	wait_until 10 n_run sh 2
+	before=$(ours 'ipp-(controller|guard|engine|worker)')
+	for signal in HUP QUIT USR2 URG CONT; do
+		# shellcheck disable=SC2086
+		kill -$signal $before
+	done
+	for signal in INT TSTP TTIN TTOU ABRT ALRM PIPE PROF IO PWR RTMIN; do
+		# a cluster that nobody owns ends at INT, and what else is sent to workers is for user code
+		# shellcheck disable=SC2046
+		kill -$signal $(ours 'ipp-(guard|engine)')
+	done
+	touch go
+	ends 0
+	[ "$(cat out)" = $'1\n2\n3\n4' ]
+	[ "$(ours 'ipp-(controller|guard|engine|worker)')" = "$before" ]
+	ipp-run stop
+}

@@ -1,0 +1,264 @@
+/* The end of a job's time, and of its maps: what Slurm says comes from an ipp-launch of this test's
+ * own. */
+#include <limits.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+#include "controller/curfew.h"
+#include "controller/request.h"
+#include "tests/unit/controller_peers.h"
+
+#define SECOND_US 1000000
+
+static char folder[] = "/tmp/ipp-curfew-XXXXXX";
+
+static void script(const char *file, const char *format, ...)
+{
+	char path[PATH_MAX];
+	va_list args;
+	FILE *out;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, file);
+	out = fopen(path, "w");
+	assert_non_null(out);
+	fputs("#!/bin/sh\n", out);
+	va_start(args, format);
+	vfprintf(out, format, args);
+	va_end(args);
+	fclose(out);
+	assert_int_equal(chmod(path, 0755), 0);
+}
+
+/* The job ends so many seconds from now, as of the next question. */
+static void slurm_says(int seconds)
+{
+	script("ipp-launch",
+	       "[ \"$1 $2\" = '--job-end 7' ] || exit 1\n"
+	       "echo $((%lld)) 30 >/proc/self/fd/$3\n"
+	       "echo >>%s/asked\n",
+	       (long long)time(NULL) + seconds, folder);
+}
+
+static bool was_asked(off_t times)
+{
+	char path[PATH_MAX];
+	struct stat found;
+
+	snprintf(path, sizeof(path), "%s/asked", folder);
+	return stat(path, &found) == 0 && found.st_size >= times;
+}
+
+static int set_up(void **state)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/asked", folder);
+	unlink(path);
+	slurm_says(100000);
+	return setup(state);
+}
+
+static void await_answer(off_t times)
+{
+	turn_until(base, was_asked(times));
+	turn_a_while(base);
+}
+
+static void assert_drained(struct peer *client, const char *why)
+{
+	Ipp__Ended *ended;
+
+	turn_until(base, count(client, FRAME_ENDED) == 1);
+	ended = peer_message(client, latest(client, FRAME_ENDED), &ipp__ended__descriptor);
+	assert_true(ended->drained);
+	if (!strstr(ended->why, why))
+		fail_msg("'%s' lacks '%s'", ended->why, why);
+	ipp__ended__free_unpacked(ended, NULL);
+}
+
+static void drain(struct peer *client, uint64_t request)
+{
+	Ipp__Drain message = IPP__DRAIN__INIT;
+
+	message.request = request;
+	link_send(client->link, FRAME_DRAIN, &message.base, NULL);
+}
+
+static void a_task_that_would_end_after_the_job_is_not_begun(void **state)
+{
+	struct peer *engine = engine_joins(-1), *client;
+	uint64_t request;
+
+	(void)state;
+	slurm_says(1000);
+	client = client_joins(&request);
+	map(client, request, 3);
+	assert_given(engine, 1, 0);
+	await_answer(1);
+	answer_one(engine, request, 0, 900ULL * SECOND_US); /* which leaves 95 s more than that */
+	assert_given(engine, 2, 1);
+	answer_one(engine, request, 1, 999ULL * SECOND_US);
+	assert_drained(client, "and tasks take up to 999 s");
+	assert_int_equal(count(engine, FRAME_TASKS), 2);
+	assert_int_equal(count(client, FRAME_RESULTS), 2);
+}
+
+static void a_job_that_was_given_more_time_goes_on(void **state)
+{
+	struct peer *engine = engine_joins(-1), *client;
+	const time_t start = time(NULL);
+	uint64_t request;
+
+	(void)state;
+	slurm_says(1000);
+	client = client_joins(&request);
+	map(client, request, 3);
+	assert_given(engine, 1, 0);
+	await_answer(1);
+	slurm_says(5000);
+	turn_until(base, time(NULL) > start + 3); /* the answer is no longer fresh */
+	answer_one(engine, request, 0, 2000ULL * SECOND_US);
+	assert_given(engine, 2, 1);
+	assert_true(was_asked(2));
+}
+
+static void what_still_runs_shortly_before_the_end_is_given_up(void **state)
+{
+	struct peer *engine = engine_joins(-1), *client;
+	uint64_t request;
+
+	(void)state;
+	slurm_says(6);
+	client = client_joins(&request);
+	map(client, request, 1);
+	assert_given(engine, 1, 0);
+	assert_drained(client, "the job ends in");
+	turn_until(base, count(engine, FRAME_CANCEL) == 1);
+	apply(client, request + 1, (uint32_t[]){0}, 1); /* a direct view's task is begun */
+	turn_until(base, count(engine, FRAME_CALL) == 2);
+}
+
+static void after_a_signal_nothing_begins_and_what_runs_ends(void **state)
+{
+	struct peer *engine = engine_joins(-1), *client, *other;
+	uint64_t request, others;
+
+	(void)state;
+	client = client_joins(&request);
+	other = client_joins(&others);
+	map(client, request, 2);
+	assert_given(engine, 1, 0);
+	curfew_fall(&cluster, SIGUSR1);
+	map(other, others, 1);
+	assert_drained(other, "the job was told to end by SIGUSR1");
+	assert_int_equal(count(client, FRAME_ENDED), 0);
+	answer_one(engine, request, 0, 1);
+	assert_drained(client, "the job was told to end by SIGUSR1");
+	assert_int_equal(count(client, FRAME_RESULTS), 1);
+	assert_int_equal(count(engine, FRAME_TASKS), 1);
+}
+
+static void a_map_whose_last_task_runs_is_let_end(void **state)
+{
+	struct peer *engine = engine_joins(-1), *client;
+	uint64_t request;
+
+	(void)state;
+	client = client_joins(&request);
+	map(client, request, 1);
+	assert_given(engine, 1, 0);
+	curfew_fall(&cluster, SIGUSR1);
+	turn_a_while(base);
+	answer_one(engine, request, 0, 1);
+	turn_until(base, count(client, FRAME_RESULTS) == 1);
+	turn_a_while(base);
+	assert_int_equal(count(client, FRAME_ENDED), 0);
+}
+
+static void a_client_drains_its_own_map_alone(void **state)
+{
+	struct peer *engine = engine_joins(-1), *client, *other;
+	uint64_t request, others;
+
+	(void)state;
+	client = client_joins(&request);
+	other = client_joins(&others);
+	map(client, request, 2);
+	assert_given(engine, 1, 0);
+	map(other, others, 1);
+	drain(other, request); /* is not its to say */
+	drain(client, request);
+	turn_a_while(base);
+	answer_one(engine, request, 0, 1);
+	assert_drained(client, "it was told to begin nothing more");
+	assert_given(engine, 2, 0);
+	answer_one(engine, others, 0, 1);
+	turn_until(base, count(other, FRAME_RESULTS) == 1);
+}
+
+static void a_map_without_items_is_drained_at_once(void **state)
+{
+	Ipp__Call call = IPP__CALL__INIT;
+	struct peer *client;
+	uint64_t request;
+
+	(void)state;
+	engine_joins(-1);
+	client = client_joins(&request);
+	call.request = request;
+	link_send(client->link, FRAME_CALL, &call.base, NULL);
+	drain(client, request);
+	assert_drained(client, "it was told to begin nothing more");
+}
+
+static void a_task_that_died_of_the_whole_steps_signal_runs_again_at_no_cost(void **state)
+{
+	Ipp__Result result = IPP__RESULT__INIT, *one = &result;
+	Ipp__Results results = IPP__RESULTS__INIT;
+	struct peer *engine = engine_joins(-1), *client;
+	uint64_t request;
+
+	(void)state;
+	client = client_joins(&request);
+	map(client, request, 1); /* without --retries */
+	assert_given(engine, 1, 0);
+	result.outcome = IPP__OUTCOME__KILLED;
+	result.code = SIGTERM;
+	result.stray = true;
+	results.request = request;
+	results.n_results = 1;
+	results.results = &one;
+	link_send(engine->link, FRAME_RESULTS, &results.base, NULL);
+	assert_given(engine, 2, 0);
+	result.stray = false;
+	link_send(engine->link, FRAME_RESULTS, &results.base, NULL);
+	turn_until(base, count(client, FRAME_RESULTS) == 2);
+	turn_a_while(base);
+	assert_int_equal(count(engine, FRAME_TASKS), 2);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_task_that_would_end_after_the_job_is_not_begun),
+		TEST(a_job_that_was_given_more_time_goes_on),
+		TEST(what_still_runs_shortly_before_the_end_is_given_up),
+		TEST(after_a_signal_nothing_begins_and_what_runs_ends),
+		TEST(a_map_whose_last_task_runs_is_let_end),
+		TEST(a_client_drains_its_own_map_alone),
+		TEST(a_map_without_items_is_drained_at_once),
+		TEST(a_task_that_died_of_the_whole_steps_signal_runs_again_at_no_cost),
+	};
+	char command[64];
+	int failed;
+
+	if (!mkdtemp(folder))
+		return 1;
+	script("ipp-run", "\n"); /* the others are looked for beside it */
+	setenv("PATH", folder, 1);
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	snprintf(command, sizeof(command), "/bin/rm -r %s", folder);
+	return system(command) == 0 ? failed : 1;
+}
