@@ -1,6 +1,5 @@
 #include "client/direct.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -8,7 +7,6 @@
 #include "client/output.h"
 
 struct tally {
-	const uint32_t *targets;
 	uint64_t n_failed;
 	struct ipp_result last_not_run;
 };
@@ -16,10 +14,8 @@ struct tally {
 static int done(void *owner, const struct ipp_result *result)
 {
 	struct tally *tally = owner;
-	char who[32];
 
-	snprintf(who, sizeof(who), "engine %u", tally->targets[result->index]);
-	verb_print_result(result, who);
+	verb_print_result(result, NULL);
 	if (result->outcome != IPP_OK)
 		tally->n_failed++;
 	if (result->outcome == IPP_NO_COMMAND)
@@ -69,7 +65,7 @@ int direct_run(const struct direct *direct, const struct ipp_run *what)
 	if (rc == 0)
 		rc = verb_targets(client, direct->targets, &targets, &run.n_targets, &err);
 	if (rc == 0) {
-		run.targets = tally.targets = targets;
+		run.targets = targets;
 		run.directory = getcwd(directory, sizeof(directory));
 		run.task_timeout_ms = direct->task_timeout_ms;
 		run.done = done;

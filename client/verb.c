@@ -303,7 +303,22 @@ void verb_print_value(FILE *out, const struct ipp_value *value)
 	}
 }
 
-void verb_print_result(const struct ipp_result *result, const char *who)
+static void print_failure(const struct ipp_result *result, const char *what)
+{
+	/* Else there was no engine, or the sentence is about it. */
+	const bool placed = result->outcome != IPP_LOST && result->outcome != IPP_CANCELLED;
+
+	fputs("ipp-run: ", stderr);
+	if (what)
+		fprintf(stderr, "%s %llu", what, (unsigned long long)result->index);
+	if (placed || !what)
+		fprintf(stderr, "%sengine %u", what ? " on " : "", result->engine);
+	if (placed && result->host[0])
+		fprintf(stderr, " of %s", result->host);
+	fprintf(stderr, ": %s\n", result->error);
+}
+
+void verb_print_result(const struct ipp_result *result, const char *what)
 {
 	fwrite(result->out, 1, result->out_bytes, stdout);
 	verb_print_value(stdout, &result->value);
@@ -312,7 +327,7 @@ void verb_print_result(const struct ipp_result *result, const char *who)
 	fflush(stdout);
 	fwrite(result->err, 1, result->err_bytes, stderr);
 	if (result->outcome != IPP_OK)
-		fprintf(stderr, "ipp-run: %s: %s\n", who, result->error);
+		print_failure(result, what);
 }
 
 /* GNU parallel's other separators would else be words, and the items behind them too. */

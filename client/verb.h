@@ -82,19 +82,19 @@ int verb_connect_existing(struct ipp_client **out, struct ipp_error *err);
 int verb_targets(struct ipp_client *client, const char *text, uint32_t **out, size_t *n,
 		 struct ipp_error *err);
 
-/* What a finished task has to say: its output, its result, and its failure on stderr.  `who` goes
- * before the failure, such as "engine 2" or "item 7". */
-void verb_print_result(const struct ipp_result *result, const char *who);
+/* What a finished task has to say: its output, its result, and on stderr its failure, with where
+ * that was and which it is: the index of an "item" or a "task"; `what` NULL: the engine says it. */
+void verb_print_result(const struct ipp_result *result, const char *what);
 void verb_print_value(FILE *out, const struct ipp_value *value); /* its result alone */
 
 /* The words of a verb that runs something: options have been taken, at argv[optind]. */
 struct verb_words {
-	const char *function; /* MODULE.so:NAME, or NULL */
+	const char *function;		/* MODULE.so:NAME, or NULL */
 	struct ipp_argument *arguments; /* the words NAME=VALUE behind it */
 	size_t n_arguments;
 	const char *range; /* the word behind it that is none, or NULL */
 	const char **argv; /* the command, ends with NULL */
-	char **items;	      /* behind ":::", or NULL */
+	char **items;	   /* behind ":::", or NULL */
 	size_t n_items;
 };
 int verb_words(struct verb_words *out, int argc, char **argv, struct ipp_error *err);

@@ -73,13 +73,9 @@ static int next(void *owner, struct ipp_value *item)
 
 static void print(struct map *map, const struct ipp_result *result)
 {
-	char who[48] = "";
-
 	if (map->talks || result->err_bytes > 0 || result->outcome != IPP_OK)
 		sinks_make_way(&map->sinks);
-	if (result->outcome != IPP_OK)
-		snprintf(who, sizeof(who), "item %llu", (unsigned long long)result->index);
-	verb_print_result(result, who);
+	verb_print_result(result, "item");
 }
 
 static void record(struct map *map, const struct ipp_result *result)

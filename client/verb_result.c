@@ -15,12 +15,10 @@ struct printed {
 static int print(void *owner, const struct ipp_result *result)
 {
 	struct printed *printed = owner;
-	char who[48];
 
 	if (printed->first_failure_ends && printed->n_failed > 0)
 		return 0;
-	snprintf(who, sizeof(who), "task %llu", (unsigned long long)result->index);
-	verb_print_result(result, who);
+	verb_print_result(result, "task");
 	if (result->outcome != IPP_OK)
 		printed->n_failed++;
 	if (result->outcome == IPP_NO_COMMAND)

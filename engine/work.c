@@ -210,14 +210,14 @@ static void send_verdict(struct engine *engine, const struct verdict *verdict)
 	if (verdict->limit_ms > 0)
 		snprintf(text, sizeof(text),
 			 "it ran longer than the %g s of --task-timeout and was killed with its "
-			 "worker on engine %d",
-			 (double)verdict->limit_ms / 1000, engine->rank);
+			 "worker",
+			 (double)verdict->limit_ms / 1000);
 	else if (verdict->signal)
-		snprintf(text, sizeof(text), "its worker on engine %d was killed by signal %d (%s)",
-			 engine->rank, verdict->signal, strsignal(verdict->signal));
+		snprintf(text, sizeof(text), "its worker was killed by signal %d (%s)",
+			 verdict->signal, strsignal(verdict->signal));
 	else
-		snprintf(text, sizeof(text), "it ended its worker on engine %d with exit code %d",
-			 engine->rank, verdict->code);
+		snprintf(text, sizeof(text), "it ended its worker with exit code %d",
+			 verdict->code);
 	result.index = verdict->index;
 	result.engine = (uint32_t)engine->rank;
 	result.outcome = verdict->limit_ms ? IPP__OUTCOME__TIMED_OUT

@@ -31,7 +31,7 @@ load helper
 	show
 	[ "$status" = 1 ]
 	[ "$output" = $'out\nout' ]
-	[[ $stderr == *"ipp-run: engine 1: 'echo out; echo err >&2; [ \$IPP_ENGINE = 0 ] || (exit 3)' exited with code 3" ]]
+	[[ $stderr == *"ipp-run: engine 1 of $host: 'echo out; echo err >&2; [ \$IPP_ENGINE = 0 ] || (exit 3)' exited with code 3" ]]
 	ipp execute 'true'
 	[ "$status" = 0 ]
 	ipp-run stop
@@ -274,10 +274,10 @@ none_run_of() { [ -z "$(ours "$1")" ]; }
 	printf '#!/bin/sh\nexit $1\n' >script
 	ipp run script 4
 	[ "$status" = 1 ]
-	[ "$stderr" = "ipp-run: engine 0: script exited with code 4" ]
+	[ "$stderr" = "ipp-run: engine 0 of $host: script exited with code 4" ]
 	printf '#!/bin/sh\nkill -TERM $$\n' >script
 	ipp run script
-	[ "$stderr" = "ipp-run: engine 0: script was killed by signal 15 (Terminated)" ]
+	[ "$stderr" = "ipp-run: engine 0 of $host: script was killed by signal 15 (Terminated)" ]
 	printf '#!/bin/sh\nsleep 1000\n' >script
 	ipp run --task-timeout 0.2 script
 	show
@@ -291,7 +291,7 @@ none_run_of() { [ -z "$(ours "$1")" ]; }
 	printf '#!/no/such/interpreter -x\n' >script
 	run -127 --separate-stderr ipp-run run --engines 1 script
 	show
-	[ "$stderr" = "ipp-run: engine 0: cannot run script: its #! line names /no/such/interpreter, which is not on this node" ]
+	[ "$stderr" = "ipp-run: engine 0 of $host: cannot run script: its #! line names /no/such/interpreter, which is not on this node" ]
 }
 
 @test "run says what is wrong with its words before anything is started" {

@@ -6,6 +6,8 @@
 bats_require_minimum_version 1.5.0 # for: run --separate-stderr
 programs=$(realpath "${B:-build/release}")
 data=$(realpath tests/data)
+# shellcheck disable=SC2034 # for the tests
+host=$(hostname)
 
 setup()
 {

@@ -81,7 +81,7 @@ well()
 	[ "$output" = $'array <f8 (500,), 4000 bytes\narray <f8 (500,), 4000 bytes' ]
 	ipp apply ./module.so:mean
 	[ "$status" = 2 ]
-	[ "${stderr_lines[0]}" = "ipp-run: engine 0: there is no x here: ipp-run push x=@FILE.npy" ]
+	[ "${stderr_lines[0]}" = "ipp-run: engine 0 of $host: there is no x here: ipp-run push x=@FILE.npy" ]
 	ipp-run stop
 }
 

@@ -120,7 +120,7 @@ settled()
 	show
 	[ "$status" = 1 ]
 	[ "$output" = $'0\n3' ]
-	[ "$stderr" = "ipp-run: item 1: sh exited with code 3" ]
+	[ "$stderr" = "ipp-run: item 1 on engine 0 of $host: sh exited with code 3" ]
 }
 
 @test "with --keep-going the exit code is the number of failures" {
@@ -138,40 +138,40 @@ settled()
 
 @test "a command that is not there is 127, one that cannot run 126" {
 	run -127 --separate-stderr ipp-run map --engines 1 -- no-such-command ::: 1
-	[ "$stderr" = "ipp-run: item 0: cannot run no-such-command: No such file or directory" ]
+	[ "$stderr" = "ipp-run: item 0 on engine 0 of $host: cannot run no-such-command: No such file or directory" ]
 	ipp apply --engines 1 -- /etc/passwd
 	[ "$status" = 126 ]
-	[ "$stderr" = "ipp-run: engine 0: cannot run /etc/passwd: Permission denied" ]
+	[ "$stderr" = "ipp-run: engine 0 of $host: cannot run /etc/passwd: Permission denied" ]
 }
 
 @test "a task killed by a signal is reported by it" {
 	ipp map --engines 1 -k -- sh -c 'kill -TERM $$' ::: 1
 	[ "$status" = 1 ]
-	[ "$stderr" = "ipp-run: item 0: sh was killed by signal 15 (Terminated)" ]
+	[ "$stderr" = "ipp-run: item 0 on engine 0 of $host: sh was killed by signal 15 (Terminated)" ]
 }
 
 @test "a function that crashes costs its task alone" {
 	ipp map --engines 2 -k "$programs/tests/modules/sample.so:crash" ::: 1 2 3 4 5
 	show
 	[ "$status" = 1 ]
-	[[ $stderr == "ipp-run: item 2: its worker on engine "?" was killed by signal "* ||
-		$stderr == *"ipp-run: item 2: it ended its worker on engine "* ]] # the latter by ASan
+	[[ $stderr == "ipp-run: item 2 on engine "?" of $host: its worker was killed by signal "* ||
+		$stderr == *"ipp-run: item 2 on engine "?" of $host: it ended its worker "* ]] # the latter by ASan
 }
 
 @test "a function that ends its process costs its task alone" {
 	ipp map --engines 1 -k "$programs/tests/modules/sample.so:leave" ::: 1 2
 	show
 	[ "$status" = 2 ]
-	[ "${stderr_lines[1]}" = "ipp-run: item 1: it ended its worker on engine 0 with exit code 9" ]
+	[ "${stderr_lines[1]}" = "ipp-run: item 1 on engine 0 of $host: it ended its worker with exit code 9" ]
 }
 
 @test "a module's own failure and a missing module are told" {
 	ipp map --engines 1 "$programs/tests/modules/sample.so:complain" ::: 1
 	[ "$status" = 1 ]
-	[ "$stderr" = "ipp-run: item 0: I will not" ]
+	[ "$stderr" = "ipp-run: item 0 on engine 0 of $host: I will not" ]
 	ipp map --engines 1 none.so:f ::: 1
 	[ "$status" = 1 ]
-	[[ $stderr == "ipp-run: item 0: cannot load the module "*"/modules/none.so: "* ]]
+	[[ $stderr == "ipp-run: item 0 on engine "?" of $host: cannot load the module "*"/modules/none.so: "* ]]
 }
 
 @test "what a module lacks is told in one sentence, for each task that wanted it" {
@@ -179,13 +179,13 @@ settled()
 	ipp map --engines 1 "$modules/sample.so:no_such" ::: 1
 	show
 	[ "$status" = 1 ]
-	[ "$stderr" = "ipp-run: item 0: the module $modules/sample.so has no function 'no_such'" ]
+	[ "$stderr" = "ipp-run: item 0 on engine 0 of $host: the module $modules/sample.so has no function 'no_such'" ]
 	ipp map --engines 1 "$modules/other_version.so:square" ::: 1
 	[ "$status" = 1 ]
-	[ "$stderr" = "ipp-run: item 0: the module $modules/other_version.so was built for version 2 of ipp/module.h, this is version 1: build it again" ]
+	[ "$stderr" = "ipp-run: item 0 on engine 0 of $host: the module $modules/other_version.so was built for version 2 of ipp/module.h, this is version 1: build it again" ]
 	ipp map --engines 1 "$modules/no_module.so:square" ::: 1
 	[ "$status" = 1 ]
-	[ "$stderr" = "ipp-run: item 0: $modules/no_module.so is no slurm-ipp module: it lacks IPP_MODULE (ipp/module.h)" ]
+	[ "$stderr" = "ipp-run: item 0 on engine 0 of $host: $modules/no_module.so is no slurm-ipp module: it lacks IPP_MODULE (ipp/module.h)" ]
 }
 
 @test "a module that is not there or no shared object is told before anything is started" {
@@ -226,7 +226,7 @@ settled()
 	IPP_TEST_CRASH=load ipp map --engines 2 -k "$programs/tests/modules/fragile.so:nothing" ::: $(seq 8)
 	show
 	[ "$status" = 8 ]
-	[[ ${stderr_lines[7]} == "ipp-run: item 7: it ended its worker on engine "?" with exit code 7" ]]
+	[[ ${stderr_lines[7]} == "ipp-run: item 7 on engine "?" of $host: it ended its worker with exit code 7" ]]
 }
 
 @test "a module that crashes as it is unloaded costs nothing" {
@@ -242,7 +242,7 @@ settled()
 	ipp map --engines 1 "$programs/tests/modules/sample.so:long_text" ::: 1
 	show
 	[ "$status" = 1 ]
-	[[ $stderr == "ipp-run: item 0: its result is a text of 20971520 bytes"*"make it an array"* ]]
+	[[ $stderr == "ipp-run: item 0 on engine "?" of $host: its result is a text of 20971520 bytes"*"make it an array"* ]]
 }
 
 @test "a worker killed by its own task is reported, and the rest goes on" {
@@ -250,7 +250,7 @@ settled()
 	show
 	[ "$status" = 1 ]
 	[ "$output" = $'1\n2\n4\n5\n6' ]
-	[[ $stderr == "ipp-run: item 2: its worker on engine "?" was killed by signal 9 (Killed)" ]]
+	[[ $stderr == "ipp-run: item 2 on engine "?" of $host: its worker was killed by signal 9 (Killed)" ]]
 }
 
 @test "what a task leaves running is killed with it" {

@@ -108,7 +108,7 @@ sample=$programs/tests/modules/sample.so
 	show
 	[ "$status" = 1 ]
 	[ "$output" = $'1000\n0' ]
-	[ "$stderr" = "ipp-run: item 0: sh ran longer than the 0.3 s of --task-timeout and was killed" ]
+	[ "$stderr" = "ipp-run: item 0 on engine 0 of $host: sh ran longer than the 0.3 s of --task-timeout and was killed" ]
 	wait_until 5 none_left
 }
 
@@ -117,7 +117,7 @@ sample=$programs/tests/modules/sample.so
 	show
 	[ "$status" = 1 ]
 	[ "$output" = $'0\n2' ]
-	[ "$stderr" = "ipp-run: item 1: it ran longer than the 0.3 s of --task-timeout and was killed with its worker on engine 0" ]
+	[ "$stderr" = "ipp-run: item 1 on engine 0 of $host: it ran longer than the 0.3 s of --task-timeout and was killed with its worker" ]
 }
 
 @test "a command that its worker cannot end is ended with it" {
@@ -126,14 +126,14 @@ sample=$programs/tests/modules/sample.so
 	ipp map --engines 1 --task-timeout 0.2 -k -- sh -c 'kill -STOP $PPID; sleep 1000' ::: 1
 	show
 	[ "$status" = 1 ]
-	[[ $stderr == "ipp-run: item 0: it ran longer than the 0.2 s of --task-timeout and was killed with its worker"* ]]
+	[[ $stderr == "ipp-run: item 0 on engine "?" of $host: it ran longer than the 0.2 s of --task-timeout and was killed with its worker"* ]]
 }
 
 @test "apply has a time-out as well" {
 	ipp apply --engines 2 --task-timeout 0.2 -- sleep 1000
 	show
 	[ "$status" = 2 ]
-	[[ $stderr == *"engine 1: sleep ran longer than the 0.2 s of --task-timeout and was killed"* ]]
+	[[ $stderr == *"engine 1 of $host: sleep ran longer than the 0.2 s of --task-timeout and was killed"* ]]
 }
 
 @test "a map whose time is over ends with 124, and nothing runs on" {
@@ -237,7 +237,7 @@ behind_the_first='case $1 in 0) cat gate; exit 7 ;; 1) echo 1 ;; *) echo 2; exit
 	status=0
 	wait $! || status=$?
 	[ "$status" = 1 ]
-	[ "$(cat said)" = "ipp-run: item 0: sh exited with code 7" ]
+	[ "$(cat said)" = "ipp-run: item 0 on engine 0 of $host: sh exited with code 7" ]
 	[ ! -s printed ]
 	[ "$(cut -f 1,7 log)" = $'Seq\tExitval\n1\t7\n2\t0\n3\t3' ]
 	ipp-run stop
@@ -351,17 +351,17 @@ behind_the_first='case $1 in 0) cat gate; exit 7 ;; 1) echo 1 ;; *) echo 2; exit
 	refused "the range 1:5:0 has a step of 0" map -- echo ::: 1:5:0
 	refused "'x' behind the function is no range START:STOP" map "$sample:square" x
 	refused "/none cannot be read: No such file or directory" map -a /none -- echo
-	refused "stands behind the function, which takes no words" apply "$sample:square" 0:5
+	refused "is no argument NAME=VALUE" apply "$sample:square" 0:5
 	head -c 200000 /dev/zero | tr '\0' x >long
 	refused "an item of long has more than 131071 bytes" map --engines 1 -a long -- echo
 	ipp map --engines 1 -- echo "$(head -c 100000 long)" ::: "$(head -c 100000 long)"
 	[ "$status" = 0 ]
 	ipp map --engines 1 -- echo "{}{}" ::: "$(head -c 100000 long)"
 	[ "$status" = 126 ]
-	[[ $stderr == "ipp-run: item 0: a word of the command would have more than 131071 bytes"* ]]
+	[[ $stderr == "ipp-run: item 0 on engine "?" of $host: a word of the command would have more than 131071 bytes"* ]]
 	run --separate-stderr ipp-run map --engines 1 -- echo < <(printf 'a\0b\n')
 	[ "$status" = 126 ]
-	[[ $stderr == "ipp-run: item 0: a NUL byte is in the item"* ]]
+	[[ $stderr == "ipp-run: item 0 on engine "?" of $host: a NUL byte is in the item"* ]]
 }
 
 @test "an item of 2 GB is refused without taking as much memory" {

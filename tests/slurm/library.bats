@@ -32,8 +32,8 @@ build_examples()
 	[ "${lines[0]}" = seen ]
 	[ "${lines[1]}" = "not seen" ]
 	[ "${lines[*]:2:3}" = "1 4 9" ]
-	[ "${lines[5]}" = "ipp-run: engine 0: there is no x here: ipp-run push x=@FILE.npy" ]
-	[ "${lines[6]}" = "ipp-run: engine 1: there is no x here: ipp-run push x=@FILE.npy" ]
+	[ "${lines[5]}" = "ipp-run: engine 0 of n1: there is no x here: ipp-run push x=@FILE.npy" ]
+	[ "${lines[6]}" = "ipp-run: engine 1 of n2: there is no x here: ipp-run push x=@FILE.npy" ]
 }
 
 @test "the example client drives engines on two nodes" {
