@@ -458,7 +458,7 @@ static int take_end(struct client *client, const struct frame *frame, struct ipp
 }
 
 /* Of another client's, who is told by whom; this one is told whether there was such a request. */
-static void cancel_for(struct client *client, uint64_t id)
+static int cancel_for(struct client *client, uint64_t id, struct ipp_error *err)
 {
 	struct cluster *cluster = client->cluster;
 	struct request *request = request_find(cluster->requests, id);
@@ -466,17 +466,18 @@ static void cancel_for(struct client *client, uint64_t id)
 	char name[REQUEST_NAME_BYTES], why[128] = "";
 
 	request_name(id, name);
-	if (request)
+	if (request) {
 		snprintf(why, sizeof(why), "it was cancelled by client %u", client->number);
-	else if (ended)
+		client_request_ended(request, REQUEST_CANCELLED, why);
+		return fetch_cancelled(client, id, err);
+	}
+	if (ended)
 		snprintf(why, sizeof(why), "request %s has ended already: %s", name,
 			 request_state_name(ended->state));
 	else
 		snprintf(why, sizeof(why), "there is no request %s", name);
-	if (request)
-		client_request_ended(request, REQUEST_CANCELLED, why);
-	fetch_finished(client, id, request ? history_find(&cluster->history, id) : ended,
-		       request ? NULL : why);
+	fetch_finished(client, id, ended, why);
+	return 0;
 }
 
 static int take_cancel(struct client *client, const struct frame *frame, struct ipp_error *err)
@@ -484,15 +485,16 @@ static int take_cancel(struct client *client, const struct frame *frame, struct 
 	Ipp__Cancel *cancel = ipp__cancel__unpack(NULL, frame->head_bytes, frame->head);
 	struct request *request = cancel ? request_find(client->cluster->requests, cancel->request)
 					 : NULL;
+	int rc = 0;
 
 	if (!cancel)
 		return ipp_fail(err, EPROTO, "a CANCEL frame is malformed");
 	if (cancel->request >> 32 != client->number)
-		cancel_for(client, cancel->request);
+		rc = cancel_for(client, cancel->request, err);
 	else if (request)
 		client_request_over(request, true);
 	ipp__cancel__free_unpacked(cancel, NULL);
-	return 0;
+	return rc;
 }
 
 static int take_drain(struct client *client, const struct frame *frame, struct ipp_error *err)

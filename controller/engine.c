@@ -8,6 +8,7 @@
 
 #include "controller/client.h"
 #include "controller/errand.h"
+#include "controller/fetch.h"
 #include "controller/request.h"
 #include "controller/retry.h"
 #include "controller/returning.h"
@@ -130,6 +131,15 @@ static void fail_pushes(struct engine *engine, const char *why)
 	}
 }
 
+/* It runs nothing of a request any more that was cancelled. */
+static void note_stopped(struct engine *engine, uint64_t id)
+{
+	struct request *request = history_find(&engine->cluster->history, id);
+
+	if (request && --request->n_stopping == 0)
+		fetch_proceed(engine->cluster, request);
+}
+
 void engine_lose(struct engine *engine, const char *why)
 {
 	struct cluster *cluster = engine->cluster;
@@ -152,6 +162,8 @@ void engine_lose(struct engine *engine, const char *why)
 	give_back(engine, &engine->in_flight, text);
 	give_back(engine, &engine->pinned, text);
 	fail_pushes(engine, text);
+	while (engine->stopping.n > 0)
+		note_stopped(engine, engine->stopping.at[--engine->stopping.n]);
 	survey_answer(engine, NULL);
 	returning_await(engine);
 	stranded_watch(cluster);
@@ -246,6 +258,11 @@ static int take_done(struct engine *engine, const struct frame *frame, struct ip
 	struct request *request;
 
 	if (done && ids_remove(&engine->restored, done->request)) {
+		ipp__done__free_unpacked(done, NULL);
+		return 0;
+	}
+	if (done && ids_remove(&engine->stopping, done->request)) {
+		note_stopped(engine, done->request);
 		ipp__done__free_unpacked(done, NULL);
 		return 0;
 	}
@@ -485,6 +502,7 @@ void engine_free(struct engine *engine)
 	free(engine->opened.at);
 	free(engine->unanswered.at);
 	free(engine->restored.at);
+	free(engine->stopping.at);
 	free(engine->host);
 	free(engine->share);
 	free(engine);
@@ -558,8 +576,11 @@ void engine_forget(struct engine *engine, struct request *request, bool cancel)
 	if (!ids_remove(&engine->opened, request->id) || !engine->link)
 		return;
 	cancelled.request = closed.request = request->id;
-	if (cancel)
-		link_send(engine->link, FRAME_CANCEL, &cancelled.base, NULL);
-	else
+	if (!cancel) {
 		link_send_later(engine->link, FRAME_CLOSE, &closed.base);
+		return;
+	}
+	link_send(engine->link, FRAME_CANCEL, &cancelled.base, NULL);
+	if (ids_add(&engine->stopping, request->id) == 0)
+		request->n_stopping++;
 }

@@ -30,6 +30,7 @@ struct engine {
 	struct ids opened;	    /* requests whose call it has */
 	struct ids unanswered;	    /* pushes and removals it has not answered */
 	struct ids restored;	    /* pushes it was sent again when it came back; likewise */
+	struct ids stopping;	    /* requests it was told to stop; likewise */
 	struct variable *variables; /* its namespace */
 	unsigned losses;
 	uint64_t n_done, n_failed; /* tasks, in all its lives */

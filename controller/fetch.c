@@ -19,6 +19,7 @@ struct fetch {
 	struct client *client;
 	uint64_t request;
 	bool results, now, forget;
+	bool cancelled;		     /* this client did that, and only waits for it to be so */
 	struct kept_place at, until; /* `until`: with `now` */
 };
 
@@ -61,7 +62,8 @@ static bool proceed(struct fetch *fetch)
 	struct ipp_error err;
 
 	if (!request) {
-		fetch_finished(fetch->client, fetch->request, NULL, "its results were forgotten");
+		fetch_finished(fetch->client, fetch->request, NULL,
+			       fetch->cancelled ? NULL : "its results were forgotten");
 		return true;
 	}
 	if (fetch->results)
@@ -74,9 +76,10 @@ static bool proceed(struct fetch *fetch)
 			return true;
 		}
 	}
-	if (!fetch->now && !has_ended(request))
+	if (!fetch->now && (!has_ended(request) || request->n_stopping > 0))
 		return false;
-	fetch_finished(fetch->client, fetch->request, request, request->why);
+	fetch_finished(fetch->client, fetch->request, request,
+		       fetch->cancelled ? NULL : request->why);
 	if (fetch->forget && request->kept && has_ended(request))
 		history_forget(&cluster->history, request);
 	return true;
@@ -100,12 +103,36 @@ static void proceed_all(struct cluster *cluster, const struct client *client, ui
 	}
 }
 
+/* 0 or -ENOMEM. */
+static int begin(const struct fetch *what, struct ipp_error *err)
+{
+	struct cluster *cluster = what->client->cluster;
+	struct fetch *fetch = malloc(sizeof(*fetch));
+
+	if (!fetch)
+		return ipp_fail(err, ENOMEM, "the controller is out of memory");
+	*fetch = *what;
+	if (proceed(fetch)) {
+		free(fetch);
+		return 0;
+	}
+	fetch->next = cluster->fetches;
+	cluster->fetches = fetch;
+	return 0;
+}
+
+int fetch_cancelled(struct client *client, uint64_t id, struct ipp_error *err)
+{
+	const struct fetch fetch = {.client = client, .request = id, .cancelled = true};
+
+	return begin(&fetch, err);
+}
+
 int fetch_start(struct client *client, const Ipp__Fetch *message, struct ipp_error *err)
 {
-	struct cluster *cluster = client->cluster;
-	struct request *request = find(cluster, message->request);
+	struct request *request = find(client->cluster, message->request);
 	char name[REQUEST_NAME_BYTES], why[128];
-	struct fetch *fetch;
+	struct fetch fetch;
 
 	request_name(message->request, name);
 	if (!request) {
@@ -121,23 +148,14 @@ int fetch_start(struct client *client, const Ipp__Fetch *message, struct ipp_err
 		fetch_finished(client, message->request, request, why);
 		return 0;
 	}
-	fetch = malloc(sizeof(*fetch));
-	if (!fetch)
-		return ipp_fail(err, ENOMEM, "the controller is out of memory");
-	*fetch = (struct fetch){.client = client,
-				.request = message->request,
-				.results = message->results,
-				.now = message->now,
-				.forget = message->forget};
+	fetch = (struct fetch){.client = client,
+			       .request = message->request,
+			       .results = message->results,
+			       .now = message->now,
+			       .forget = message->forget};
 	if (message->results)
-		fetch->until = kept_results_end(request->kept);
-	if (proceed(fetch)) {
-		free(fetch);
-		return 0;
-	}
-	fetch->next = cluster->fetches;
-	cluster->fetches = fetch;
-	return 0;
+		fetch.until = kept_results_end(request->kept);
+	return begin(&fetch, err);
 }
 
 void fetch_proceed(struct cluster *cluster, const struct request *request)

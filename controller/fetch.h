@@ -14,6 +14,9 @@ struct request;
 /* Answered by RESULTS, then FINISHED; -ENOMEM. */
 int fetch_start(struct client *client, const Ipp__Fetch *message, struct ipp_error *err);
 
+/* This client cancelled it: FINISHED once engines run nothing of it any more; -ENOMEM. */
+int fetch_cancelled(struct client *client, uint64_t id, struct ipp_error *err);
+
 /* The request has more results, or has ended. */
 void fetch_proceed(struct cluster *cluster, const struct request *request);
 

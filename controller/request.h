@@ -63,6 +63,7 @@ struct request {
 
 	/* What lists of requests and those that depend on it want to know. */
 	enum request_state state;
+	uint32_t n_stopping; /* engines that were told to stop it and have not said that they did */
 	char *label;
 	const char *name;     /* of the variable, if it is about one: the end of the label */
 	char *why;	      /* it ended early: one sentence; else NULL */

@@ -161,12 +161,12 @@ static int take_call(struct engine *engine, const struct frame *frame)
 static int take_cancel(struct engine *engine, const struct frame *frame)
 {
 	Ipp__Cancel *cancel = ipp__cancel__unpack(NULL, frame->head_bytes, frame->head);
+	const int rc = cancel ? work_cancel(engine, cancel->request) : -EPROTO;
 
-	if (!cancel)
-		return -EPROTO;
-	work_cancel(engine, cancel->request);
+	if (rc == 0)
+		tell_done(engine, cancel->request);
 	ipp__cancel__free_unpacked(cancel, NULL);
-	return 0;
+	return rc;
 }
 
 static int take_close(struct engine *engine, const struct frame *frame)

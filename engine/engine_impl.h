@@ -40,6 +40,7 @@ struct engine {
 	struct held *held, **hold; /* what waits, and where the next goes */
 	struct verdict *verdicts;
 	struct doomed *doomed;
+	bool holding; /* the worker begins nothing, and has yet to say so: it gets no tasks */
 	struct health health;
 	struct time_limits limits;
 	struct progress late; /* what the worker is being killed for, while that is running */
@@ -63,9 +64,7 @@ void work_fini(struct engine *engine);
 /* Start a worker that is told all that one must know; where none can be, the engine gives up. */
 void work_start(struct engine *engine);
 
-/* End the worker, and what it is at; another goes on with the queue. */
-void work_restart(struct engine *engine);
-void work_end(struct engine *engine); /* no other follows */
+void work_end(struct engine *engine); /* end it, and what it is at */
 
 /* A request's CALL, which every worker must see.  0 or -ENOMEM. */
 int work_open(struct engine *engine, const struct frame *frame, const Ipp__Call *call);
@@ -79,7 +78,8 @@ int work_add_tasks(struct engine *engine, const struct frame *frame);
 int work_add_errand(struct engine *engine, uint16_t type, uint64_t request, uint64_t index,
 		    ProtobufCMessage *head, struct blob *payload);
 
-/* No more of the request: neither what is queued, nor what runs. */
-void work_cancel(struct engine *engine, uint64_t request);
+/* No more of the request: nothing that is queued will begin, and what runs was killed.  0 or
+ * -ENOMEM. */
+int work_cancel(struct engine *engine, uint64_t request);
 
 #endif

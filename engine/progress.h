@@ -11,8 +11,6 @@
 #define PROGRESS_FD 4	 /* in the worker: a memfd of this size */
 #define WORKER_LINK_FD 3 /* in the worker: its end of the link */
 
-#define PROGRESS_CANCELLED_MAX 8
-
 struct progress {
 	uint64_t request, index; /* the task that runs */
 	int64_t started_us;	 /* CLOCK_REALTIME */
@@ -20,10 +18,7 @@ struct progress {
 	uint64_t running;	 /* 0: none */
 	uint64_t turn;		 /* odd while another task is written in */
 
-	/* The engine writes: requests that were cancelled, of whose tasks none is to be begun; the
-	 * worker waits for its end then. */
-	uint64_t cancelled[PROGRESS_CANCELLED_MAX];
-	uint64_t n_cancelled;
+	uint64_t held; /* the engine writes: not 0 while no task is to be begun */
 };
 
 static inline void progress_begin(struct progress *progress, uint64_t request, uint64_t index,
@@ -47,26 +42,16 @@ static inline bool progress_read(const struct progress *progress, struct progres
 	return turn % 2 == 0 && __atomic_load_n(&progress->turn, __ATOMIC_SEQ_CST) == turn;
 }
 
-/* False when there is no place for it. */
-static inline bool progress_cancel(struct progress *progress, uint64_t request)
+/* The worker looks once it has said which task it begins, the engine reads that once it has said
+ * that none is to be begun: so either sees what the other did. */
+static inline void progress_hold(struct progress *progress, bool held)
 {
-	const uint64_t n = progress->n_cancelled;
-
-	if (n >= PROGRESS_CANCELLED_MAX)
-		return false;
-	progress->cancelled[n] = request;
-	__atomic_store_n(&progress->n_cancelled, n + 1, __ATOMIC_SEQ_CST);
-	return true;
+	__atomic_store_n(&progress->held, held, __ATOMIC_SEQ_CST);
 }
 
-static inline bool progress_is_cancelled(const struct progress *progress, uint64_t request)
+static inline bool progress_is_held(const struct progress *progress)
 {
-	const uint64_t n = __atomic_load_n(&progress->n_cancelled, __ATOMIC_SEQ_CST);
-
-	for (uint64_t i = 0; i < n && i < PROGRESS_CANCELLED_MAX; i++)
-		if (progress->cancelled[i] == request)
-			return true;
-	return false;
+	return __atomic_load_n(&progress->held, __ATOMIC_SEQ_CST) != 0;
 }
 
 #endif

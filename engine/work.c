@@ -27,8 +27,8 @@ struct kept {
 	struct blob *payload;
 };
 
-/* A request that was cancelled while its tasks were queued behind one of another's that runs: they
- * are dropped, and the worker that has them is ended, once that one is over. */
+/* A request that was cancelled with tasks in the queue, which are dropped once it is known which of
+ * them ended: when the worker says that it holds, or is dead. */
 struct doomed {
 	struct doomed *next;
 	uint64_t request;
@@ -102,7 +102,8 @@ void work_close(struct engine *engine, uint64_t request)
 	unkeep(engine, request);
 	time_limits_drop(&engine->limits, request);
 	closed.request = request;
-	link_send_later(worker_link(engine->worker), FRAME_CLOSE, &closed.base);
+	if (engine->worker) /* a new one was not told of it */
+		link_send_later(worker_link(engine->worker), FRAME_CLOSE, &closed.base);
 }
 
 /* ---- errands ---- */
@@ -257,20 +258,13 @@ static void proceed(struct engine *engine)
 
 /* ---- what was cancelled ---- */
 
-/* Whether any of the queue was the request's. */
-static bool drop(struct engine *engine, uint64_t request)
-{
-	unkeep(engine, request);
-	time_limits_drop(&engine->limits, request);
-	return slices_drop(&engine->queue, request) > 0;
-}
-
 static void drop_doomed(struct engine *engine)
 {
 	while (engine->doomed) {
 		struct doomed *next = engine->doomed->next;
 
-		drop(engine, engine->doomed->request);
+		slices_drop(&engine->queue, engine->doomed->request);
+		work_close(engine, engine->doomed->request);
 		free(engine->doomed);
 		engine->doomed = next;
 	}
@@ -283,13 +277,6 @@ static bool is_doomed(const struct engine *engine, uint64_t request)
 	while (doomed && doomed->request != request)
 		doomed = doomed->next;
 	return doomed != NULL;
-}
-
-/* What was cancelled is next: a new worker gets what is behind it. */
-static void skip_doomed(struct engine *engine)
-{
-	if (engine->queue.first && is_doomed(engine, engine->queue.first->request))
-		work_restart(engine);
 }
 
 static void worker_results(struct engine *engine, const struct frame *frame)
@@ -310,7 +297,6 @@ static void worker_results(struct engine *engine, const struct frame *frame)
 	}
 	ipp__results__free_unpacked(results, NULL);
 	proceed(engine);
-	skip_doomed(engine);
 }
 
 /* ---- the worker ---- */
@@ -342,19 +328,6 @@ static void worker_push(struct engine *engine, const struct frame *frame)
 		ipp__push__free_unpacked(push, NULL);
 	}
 	worker_kill(engine->worker);
-}
-
-/* An engine joins once its first worker runs, so that a cluster that is ready can work. */
-static void worker_frame(void *owner, const struct frame *frame)
-{
-	struct engine *engine = owner;
-
-	if (frame->type == FRAME_READY && !engine->dial)
-		engine_dial(engine);
-	else if (frame->type == FRAME_RESULTS && engine->controller)
-		worker_results(engine, frame);
-	else if (frame->type == FRAME_PUSH && engine->controller)
-		worker_push(engine, frame);
 }
 
 /* It can run nothing.  Before it joined, the controller is told, who tells whoever waits for it. */
@@ -393,6 +366,41 @@ static void give_queue(struct engine *engine)
 	}
 }
 
+/* The worker begins none of the tasks that it has been sent, once the one that runs is over.  It
+ * skips what came before HOLD, says so, and gets what is left of the queue anew. */
+static void hold(struct engine *engine)
+{
+	if (engine->holding)
+		return;
+	engine->holding = true;
+	worker_hold(engine->worker, true);
+	link_send(worker_link(engine->worker), FRAME_HOLD, NULL, NULL);
+}
+
+static void release(struct engine *engine)
+{
+	engine->holding = false;
+	worker_hold(engine->worker, false);
+	drop_doomed(engine);
+	give_queue(engine);
+	proceed(engine);
+}
+
+/* An engine joins once its first worker runs, so that a cluster that is ready can work. */
+static void worker_frame(void *owner, const struct frame *frame)
+{
+	struct engine *engine = owner;
+
+	if (frame->type == FRAME_READY && !engine->dial)
+		engine_dial(engine);
+	else if (frame->type == FRAME_RESULTS && engine->controller)
+		worker_results(engine, frame);
+	else if (frame->type == FRAME_PUSH && engine->controller)
+		worker_push(engine, frame);
+	else if (frame->type == FRAME_HOLD && engine->holding)
+		release(engine);
+}
+
 /* The task that its worker died of; NULL: of none, it only happened to be at it. */
 static struct verdict *judge(struct engine *engine, int status)
 {
@@ -401,8 +409,9 @@ static struct verdict *judge(struct engine *engine, int status)
 	struct verdict *verdict;
 
 	engine->late.running = 0;
-	/* It was killed for an earlier task, which ended in time after all. */
-	if (!task.running ||
+	/* It was killed for an earlier task, which ended in time after all; or for what was
+	 * cancelled. */
+	if (!task.running || is_doomed(engine, task.request) ||
 	    (late.running && (late.request != task.request || late.index != task.index)))
 		return NULL;
 	verdict = calloc(1, sizeof(*verdict));
@@ -425,7 +434,7 @@ static struct verdict *judge(struct engine *engine, int status)
 static void worker_death(void *owner, int status)
 {
 	struct engine *engine = owner;
-	const bool killed_by_us = engine->late.running;
+	const bool killed_by_us = engine->late.running || engine->doomed;
 
 	if (judge(engine, status) || killed_by_us)
 		engine->idle_deaths = 0;
@@ -451,6 +460,7 @@ void work_start(struct engine *engine)
 	struct ipp_error err = {0};
 
 	engine->late.running = 0;
+	engine->holding = false;
 	engine->worker = worker_start(engine->base, (uint32_t)engine->rank, &worker_events, engine,
 				      &err);
 	if (!engine->worker) {
@@ -487,7 +497,8 @@ int work_add_errand(struct engine *engine, uint16_t type, uint64_t request, uint
 {
 	const struct errand probe = {.type = type, .head = head, .payload = payload};
 
-	tell_worker(engine, &probe);
+	if (!engine->holding)
+		tell_worker(engine, &probe);
 	if (errands_add(&engine->errands, &engine->queue, type, request, index, head, payload) < 0)
 		return -ENOMEM;
 	proceed(engine);
@@ -504,59 +515,40 @@ int work_add_tasks(struct engine *engine, const struct frame *frame)
 		slice = slice_new(tasks->request, items, tasks->first, tasks->first + tasks->count);
 	if (slice) {
 		slices_append(&engine->queue, slice);
-		pass_to_worker(engine, frame);
+		if (!engine->holding)
+			pass_to_worker(engine, frame);
 	}
 	items_unref(items);
 	ipp__tasks__free_unpacked(tasks, NULL);
 	return slice ? 0 : -EPROTO;
 }
 
-/* Whether the task that runs, as far as can be seen, is another request's. */
-static bool other_runs(const struct engine *engine, uint64_t request)
+/* What runs can only be stopped by ending its worker; a new one gets the rest.  A task that cannot
+ * be seen is one that the worker will not begin. */
+int work_cancel(struct engine *engine, uint64_t request)
 {
-	const struct progress progress = worker_progress(engine->worker);
+	struct doomed *doomed;
+	struct progress task;
 
-	return progress.running && progress.request != request && engine->queue.first &&
-	       engine->queue.first->request == progress.request;
-}
-
-static bool doom(struct engine *engine, uint64_t request)
-{
-	struct doomed *doomed = malloc(sizeof(*doomed));
-
-	if (!doomed || !worker_skip(engine->worker, request)) {
-		free(doomed);
-		return false;
+	if (!slices_have(&engine->queue, request)) {
+		work_close(engine, request);
+		return 0;
 	}
+	doomed = malloc(sizeof(*doomed));
+	if (!doomed)
+		return -ENOMEM;
 	*doomed = (struct doomed){.next = engine->doomed, .request = request};
 	engine->doomed = doomed;
-	return true;
-}
-
-/* What runs can only be stopped by ending its worker; a new one gets the rest. */
-void work_cancel(struct engine *engine, uint64_t request)
-{
-	if (other_runs(engine, request) && slices_have(&engine->queue, request) &&
-	    doom(engine, request))
-		return;
-	if (drop(engine, request))
-		work_restart(engine);
-	else
-		work_close(engine, request);
+	hold(engine);
+	if (worker_running(engine->worker, &task) && task.running && task.request == request)
+		worker_kill(engine->worker);
+	return 0;
 }
 
 void work_end(struct engine *engine)
 {
 	worker_free(engine->worker);
 	engine->worker = NULL;
-}
-
-void work_restart(struct engine *engine)
-{
-	work_end(engine);
-	drop_doomed(engine);
-	work_start(engine);
-	proceed(engine);
 }
 
 int work_init(struct engine *engine)

@@ -49,7 +49,7 @@ struct worker {
 	struct event_base *base;
 	struct link *link;
 	struct progress *progress;
-	bool halted; /* what is next was cancelled: begin nothing any more */
+	bool halted; /* at a task while held: it and what follows come anew after HOLD */
 	struct variables *variables;
 	struct opened *calls;
 	struct outcome outcome;
@@ -333,6 +333,11 @@ static void run_task(struct worker *worker, struct opened *opened, struct task *
 	if (opened->call->task_timeout_ms > 0)
 		send_results(worker);
 	progress_begin(worker->progress, opened->call->request, task->index, started_us, start_us);
+	worker->halted = progress_is_held(worker->progress);
+	if (worker->halted) {
+		worker->progress->running = 0;
+		return;
+	}
 	outcome_reset(&worker->outcome);
 	stray_forget();
 	if (!opened->tried && open_call(opened, &err) < 0)
@@ -377,7 +382,7 @@ static void take_tasks(struct worker *worker, const struct frame *frame)
 
 	if (!opened) /* the engine checks what it passes on: this cannot be */
 		exit(125);
-	for (size_t i = 0; i < tasks->count; i++) {
+	for (size_t i = 0; i < tasks->count && !worker->halted; i++) {
 		struct task task = {.index = tasks->first + i,
 				    .item = {.text = ""},
 				    .variables = worker->variables,
@@ -390,12 +395,6 @@ static void take_tasks(struct worker *worker, const struct frame *frame)
 			task.item = item_of(tasks, i, bytes, &text, number);
 		if (!tasks->range)
 			bytes += tasks->item_bytes[i];
-		/* The engine ends this worker once it has the results of what came before. */
-		worker->halted = progress_is_cancelled(worker->progress, tasks->request);
-		if (worker->halted) {
-			free(text);
-			break;
-		}
 		run_task(worker, opened, &task);
 		free(text);
 	}
@@ -403,20 +402,33 @@ static void take_tasks(struct worker *worker, const struct frame *frame)
 	ipp__tasks__free_unpacked(tasks, NULL);
 }
 
+static void take_hold(struct worker *worker, const struct frame *frame)
+{
+	(void)frame;
+	worker->halted = false;
+	link_send(worker->link, FRAME_HOLD, NULL, NULL);
+}
+
 static const struct {
 	uint16_t type;
 	void (*take)(struct worker *worker, const struct frame *frame);
+	bool in_turn; /* with tasks */
 } rules[] = {
-	{FRAME_PUSH, take_push},   {FRAME_CALL, take_call},	{FRAME_TASKS, take_tasks},
-	{FRAME_CLOSE, take_close}, {FRAME_REMOVE, take_remove},
+	{FRAME_PUSH, take_push, true},	   {FRAME_CALL, take_call, false},
+	{FRAME_TASKS, take_tasks, true},   {FRAME_CLOSE, take_close, false},
+	{FRAME_REMOVE, take_remove, true}, {FRAME_HOLD, take_hold, false},
 };
 
 static void on_frame(void *owner, struct link *link, const struct frame *frame)
 {
+	struct worker *worker = owner;
+
 	(void)link;
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
-		if (rules[i].type == frame->type && !((struct worker *)owner)->halted)
-			rules[i].take(owner, frame);
+		if (rules[i].type == frame->type && !(rules[i].in_turn && worker->halted)) {
+			rules[i].take(worker, frame);
+			return;
+		}
 }
 
 static void on_close(void *owner, struct link *link, const struct ipp_error *why)

@@ -211,9 +211,9 @@ struct link *worker_link(const struct worker_process *worker)
 	return worker->link;
 }
 
-bool worker_skip(struct worker_process *worker, uint64_t request)
+void worker_hold(struct worker_process *worker, bool held)
 {
-	return progress_cancel(worker->progress, request);
+	progress_hold(worker->progress, held);
 }
 
 pid_t worker_pid(const struct worker_process *worker)

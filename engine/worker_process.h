@@ -31,8 +31,8 @@ void worker_free(struct worker_process *worker); /* kills it and what it left; N
 void worker_kill(struct worker_process *worker); /* on_death follows */
 struct link *worker_link(const struct worker_process *worker);
 
-/* It shall begin no more task of that request; false when that cannot be said. */
-bool worker_skip(struct worker_process *worker, uint64_t request);
+/* It shall begin no task, until it is told otherwise: not even those that it has been sent. */
+void worker_hold(struct worker_process *worker, bool held);
 
 pid_t worker_pid(const struct worker_process *worker); /* 0 once it is dead */
 

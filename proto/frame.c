@@ -77,7 +77,7 @@ const char *frame_name(unsigned type)
 		[FRAME_FINISHED] = "FINISHED", [FRAME_PROBE] = "PROBE",
 		[FRAME_HEALTH] = "HEALTH",     [FRAME_STATUS] = "STATUS",
 		[FRAME_REQUESTS] = "REQUESTS", [FRAME_SHARE] = "SHARE",
-		[FRAME_DRAIN] = "DRAIN",
+		[FRAME_DRAIN] = "DRAIN",       [FRAME_HOLD] = "HOLD",
 	};
 
 	return type > 0 && type < FRAME_TYPES ? names[type] : "unknown";

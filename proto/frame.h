@@ -57,6 +57,7 @@ enum frame_type {		   /* head (proto/ipp.proto) */
 		  FRAME_REQUESTS,  /* Requests; no head from the client */
 		  FRAME_SHARE,	   /* Share */
 		  FRAME_DRAIN,	   /* Drain */
+		  FRAME_HOLD,	   /* no head: the engine to its worker, which says it back */
 		  FRAME_TYPES
 };
 

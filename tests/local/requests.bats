@@ -215,6 +215,32 @@ is() { [ "$(state "$1")" = "$2" ]; }
 	ipp-run stop
 }
 
+@test "what ended just before a cancel is not run again" {
+	start 1
+	mkfifo gate
+	ipp-run map -- sh -c 'echo started >>starts; cat gate' ::: 1 3>&- >map.out &
+	wait_until 30 test -s starts
+	submit apply --async -- sh -c 'echo ran >>cancelled; exec sleep 1000'
+	submitted=$id
+	submit apply --async -- echo behind it
+	engine=$(ours ipp-engine)
+	kill -STOP "$engine"
+	ipp-run cancel "$submitted" 3>&- &
+	wait_until 30 is "$submitted" cancelled
+	echo through >gate
+	wait_until 30 test -s cancelled # the engine has yet to hear of either
+	kill -CONT "$engine"
+	wait %2
+	wait_until 5 n_run sleep 0
+	wait %1
+	[ "$(cat map.out)" = through ]
+	[ "$(wc -l <starts)" = 1 ]
+	ipp result "$id"
+	[ "$output" = "behind it" ]
+	[ "$(wc -l <cancelled)" = 1 ]
+	ipp-run stop
+}
+
 @test "cancel all ends everything" {
 	start 2
 	submit map --async -- sleep ::: 1000 1001 1002

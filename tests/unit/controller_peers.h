@@ -243,7 +243,8 @@ static inline void answer_one(struct peer *engine, uint64_t request, uint64_t in
 	answer(engine, request, &index, 1, elapsed_us);
 }
 
-static inline void answer_push(struct peer *engine, uint64_t request)
+/* To a push, or a cancel. */
+static inline void answer_done(struct peer *engine, uint64_t request)
 {
 	Ipp__Done done = IPP__DONE__INIT;
 

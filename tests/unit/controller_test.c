@@ -457,7 +457,7 @@ static void a_push_names_each_target_that_could_not(void **state)
 	(void)state;
 	push(client, request, (uint32_t[]){0, 1, 7}, 3, "x", 1);
 	turn_until(base, count(engine, FRAME_PUSH) == 1 && count(dying, FRAME_PUSH) == 1);
-	answer_push(engine, request);
+	answer_done(engine, request);
 	turn_a_while(base);
 	assert_int_equal(count(client, FRAME_DONE), 0);
 	leaves(dying);
@@ -481,7 +481,7 @@ static void an_engine_that_comes_back_gets_its_variables_and_lives(void **state)
 	for (uint64_t i = 0; i < 3; i++) {
 		push(client, request + i, (uint32_t[]){0}, 1, i == 1 ? "y" : "x", 1 << i);
 		turn_until(base, count(engine, FRAME_PUSH) == i + 1);
-		answer_push(engine, request + i);
+		answer_done(engine, request + i);
 	}
 	ipp__done__free_unpacked(done_of(client, 3), NULL);
 	leaves(engine);
@@ -495,7 +495,7 @@ static void an_engine_that_comes_back_gets_its_variables_and_lives(void **state)
 			continue;
 		again = peer_message(engine, i, &ipp__push__descriptor);
 		sum += again->value->integer;
-		answer_push(engine, again->request); /* as engines do */
+		answer_done(engine, again->request); /* as engines do */
 		ipp__push__free_unpacked(again, NULL);
 	}
 	assert_int_equal(sum, 2 + 4); /* the later x */
@@ -504,7 +504,7 @@ static void an_engine_that_comes_back_gets_its_variables_and_lives(void **state)
 	assert_int_equal(count(client, FRAME_DONE), 3);
 	push(client, request + 3, (uint32_t[]){0}, 1, "z", 1);
 	turn_until(base, count(engine, FRAME_PUSH) == 3);
-	answer_push(engine, request + 3);
+	answer_done(engine, request + 3);
 	ipp__done__free_unpacked(done_of(client, 4), NULL);
 }
 
@@ -528,8 +528,8 @@ static void what_a_function_stored_is_not_replaced_by_what_was_pushed_before(voi
 	push(client, request, (uint32_t[]){0}, 1, "x", 1);
 	push(client, request + 1, (uint32_t[]){0}, 1, "y", 2);
 	turn_until(base, count(engine, FRAME_PUSH) == 2);
-	answer_push(engine, request);
-	answer_push(engine, request + 1);
+	answer_done(engine, request);
+	answer_done(engine, request + 1);
 	says_replaced(engine, 1);
 	says_replaced(engine, 99); /* which there is not */
 	leaves(engine);
@@ -549,7 +549,7 @@ static void a_push_that_crosses_what_a_function_stored_stays(void **state)
 	(void)state;
 	push(client, request, (uint32_t[]){0}, 1, "x", 1);
 	turn_until(base, count(engine, FRAME_PUSH) == 1);
-	answer_push(engine, request);
+	answer_done(engine, request);
 	push(client, request + 1, (uint32_t[]){0}, 1, "x", 2);
 	turn_until(base, count(engine, FRAME_PUSH) == 2);
 	says_replaced(engine, 1);
@@ -568,7 +568,7 @@ static void what_is_for_an_engine_that_is_away_waits_for_it(void **state)
 	(void)state;
 	push(client, request, (uint32_t[]){0}, 1, "x", 1);
 	turn_until(base, count(engine, FRAME_PUSH) == 1);
-	answer_push(engine, request);
+	answer_done(engine, request);
 	leaves(engine);
 	push(client, request + 1, (uint32_t[]){0}, 1, "x", 2);
 	done = done_of(client, 2);
@@ -581,7 +581,7 @@ static void what_is_for_an_engine_that_is_away_waits_for_it(void **state)
 	assert_int_equal(count(engine, FRAME_PUSH), 1);
 	pushed = peer_message(engine, latest(engine, FRAME_PUSH), &ipp__push__descriptor);
 	assert_int_equal(pushed->value->integer, 2);
-	answer_push(engine, pushed->request);
+	answer_done(engine, pushed->request);
 	ipp__push__free_unpacked(pushed, NULL);
 	answer_one(engine, request + 2, 0, 10);
 	turn_until(base, count(client, FRAME_RESULTS) == 1);

@@ -207,7 +207,7 @@ static void ended_requests_are_remembered_as_they_ended(void **state)
 	cancel(client, request + 2);
 	push(client, request + 3, (uint32_t[]){0, 5}, 2, "x", 1);
 	turn_until(base, count(engine, FRAME_PUSH) == 1);
-	answer_push(engine, request + 3);
+	answer_done(engine, request + 3);
 	turn_until(base, count(client, FRAME_DONE) == 1);
 	assert_state(client, request, "done", 1);
 	assert_state(client, request + 1, "failed", 1);
@@ -244,14 +244,32 @@ static void a_request_of_another_client_can_be_cancelled_and_both_are_told(void 
 	map(owner, theirs, 5);
 	assert_given(engine, 1, 0);
 	cancel(other, theirs);
-	assert_finished(other, 1, 0, false, "");
 	assert_ended(owner, 1, theirs, "it was cancelled by client 2");
 	turn_until(base, count(engine, FRAME_CANCEL) == 1);
+	turn_a_while(base);
+	assert_int_equal(count(other, FRAME_FINISHED), 0); /* some of it may still run */
+	answer_done(engine, theirs);
+	assert_finished(other, 1, 0, false, "");
 	assert_state(owner, theirs, "cancelled", 0);
 	cancel(other, theirs);
 	assert_finished(other, 2, 0, false, "request 1.1 has ended already: cancelled");
 	cancel(other, theirs + 7);
 	assert_finished(other, 3, 0, false, "there is no request 1.8");
+}
+
+static void an_engine_that_is_lost_runs_nothing_of_what_was_cancelled(void **state)
+{
+	uint64_t theirs, mine;
+	struct peer *owner = client_joins(&theirs), *other = client_joins(&mine);
+	struct peer *engine = engine_joins(0);
+
+	(void)state;
+	map(owner, theirs, 5);
+	assert_given(engine, 1, 0);
+	cancel(other, theirs);
+	turn_until(base, count(engine, FRAME_CANCEL) == 1);
+	leaves(engine);
+	assert_finished(other, 1, 0, false, "");
 }
 
 /* ---- detached ---- */
@@ -791,6 +809,7 @@ int main(void)
 		TEST(ended_requests_are_remembered_as_they_ended),
 		TEST(history_forgets_the_oldest_but_not_results_that_were_kept),
 		TEST(a_request_of_another_client_can_be_cancelled_and_both_are_told),
+		TEST(an_engine_that_is_lost_runs_nothing_of_what_was_cancelled),
 		TEST(a_detached_map_outlives_its_client_and_any_may_fetch_it_again),
 		TEST(a_detached_map_that_was_not_sent_whole_ends_with_its_client),
 		TEST(the_end_can_be_awaited_without_the_results),

@@ -230,6 +230,43 @@ static void a_call_that_is_closed_begins_anew(void **state)
 	ipp__results__free_unpacked(results, NULL);
 }
 
+/* What was sent before it is held comes anew, in the place that it had. */
+static void a_worker_that_is_held_begins_nothing_and_skips_what_it_was_sent(void **state)
+{
+	char fifo[] = "/tmp/worker_test.XXXXXX";
+	char *argv[] = {(char *)"sh", (char *)"-c", (char *)"cat $0 # {}", fifo, NULL};
+	Ipp__Results *results;
+	int fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(fifo));
+	assert_int_equal(rmdir(fifo), 0);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	call(1, "command", "", argv);
+	call(2, "native", "sample.so:square", NULL);
+	give(1, 0, 3);
+	give(2, 5, 1);
+	turn_until(base, progress->running);
+	progress_hold(progress, true);
+	link_send(worker->link, FRAME_HOLD, NULL, NULL);
+	turn_until(base, (fd = open(fifo, O_WRONLY | O_NONBLOCK)) >= 0);
+	close(fd);
+	turn_until(base, worker->n == 2);
+	assert_int_equal(worker->frames[1].type, FRAME_HOLD);
+	results = first_frame();
+	assert_int_equal(results->n_results, 1);
+	assert_int_equal(results->results[0]->index, 0);
+	ipp__results__free_unpacked(results, NULL);
+	assert_int_equal(progress->running, 0);
+	progress_hold(progress, false);
+	peer_forget(worker);
+	give(2, 6, 1);
+	results = first_frame();
+	assert_int_equal(results->results[0]->index, 6);
+	ipp__results__free_unpacked(results, NULL);
+	unlink(fifo);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -241,6 +278,7 @@ int main(void)
 		TEST(every_task_of_a_call_that_cannot_be_opened_says_why),
 		TEST(a_pushed_array_is_what_functions_see),
 		TEST(a_call_that_is_closed_begins_anew),
+		TEST(a_worker_that_is_held_begins_nothing_and_skips_what_it_was_sent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
