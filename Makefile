@@ -46,7 +46,7 @@ TEST_MODULES := $(patsubst tests/modules/%.c,$(B)/tests/modules/%.so,$(wildcard 
 
 archive   = $(B)/$(subst /,-,$(1)).a
 WIRE     := $(call archive,proto)
-WIRELIBS  = $(call pkg,libs,libevent_openssl libevent_core openssl libprotobuf-c)
+WIRELIBS  = $(call pkg,libs,libevent_core openssl libprotobuf-c)
 JSONLIBS  = $(call pkg,libs,jansson)
 PMIXLIBS  = $(call pkg,libs,pmix)
 TERMLIBS  = $(call pkg,libs,ncursesw)

@@ -1,6 +1,5 @@
 #include <errno.h>
-#include <event2/bufferevent.h>
-#include <event2/bufferevent_ssl.h>
+#include <limits.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <stdlib.h>
@@ -9,17 +8,70 @@
 
 #include "proto/link_impl.h"
 
-#define READ_MAX (256 * 1024) /* bytes that wait decrypted; the rest waits in the kernel */
+#define READ_BYTES (64 * 1024)	 /* four records: as many as a system call brings */
+#define WRITE_BYTES (256 * 1024) /* then others have their turn */
 
 struct link_tls {
 	struct link link;
-	struct bufferevent *stream;
+	int fd;
+	SSL *ssl;
+	struct event *readable, *writable;
+	struct evbuffer *in, *out;
+	bool secured;
 };
 
 static struct link_tls *tls_of(struct link *link)
 {
 	return (struct link_tls *)link;
 }
+
+/* An SSL function returned `rc`, which is no success: wait for what it wants, or end the link. */
+static void wait_or_fail(struct link_tls *self, int rc)
+{
+	const int socket_error = errno;
+	const int what = SSL_get_error(self->ssl, rc);
+	struct ipp_error err = {0};
+
+	if (what == SSL_ERROR_WANT_READ)
+		return; /* which is always watched */
+	if (what == SSL_ERROR_WANT_WRITE) {
+		event_add(self->writable, NULL);
+		return;
+	}
+	if (what == SSL_ERROR_SSL)
+		ipp_fail(&err, EPROTO, "slurm-ipp: TLS with the peer failed: %s",
+			 ERR_reason_error_string(ERR_peek_error()));
+	else if (what == SSL_ERROR_SYSCALL && socket_error && !self->secured)
+		ipp_fail(&err, socket_error, "slurm-ipp: %m");
+	else if (what == SSL_ERROR_SYSCALL && socket_error && socket_error != EPIPE &&
+		 socket_error != ECONNRESET)
+		ipp_fail(&err, socket_error, "slurm-ipp: the network link to the peer failed: %m");
+	else
+		strcpy(err.text, "slurm-ipp: the peer closed the link");
+	event_del(self->readable);
+	link_fail(&self->link, &err);
+}
+
+static void shake_hands(struct link_tls *self)
+{
+	int rc;
+
+	ERR_clear_error();
+	errno = 0;
+	rc = SSL_do_handshake(self->ssl);
+	if (rc != 1) {
+		wait_or_fail(self, rc);
+		return;
+	}
+	self->secured = true;
+	/* What came right behind the handshake, and what had to wait for it. */
+	event_active(self->readable, EV_READ, 0);
+	event_active(self->writable, EV_WRITE, 0);
+	if (self->link.events->on_secured)
+		self->link.events->on_secured(self->link.owner, &self->link);
+}
+
+/* ---- out ---- */
 
 static void unref_cb(const void *data, size_t bytes, void *blob)
 {
@@ -31,68 +83,121 @@ static void unref_cb(const void *data, size_t bytes, void *blob)
 static int tls_send(struct link *link, struct frame_header *header, const uint8_t *head,
 		    struct blob *payload)
 {
-	struct evbuffer *out = bufferevent_get_output(tls_of(link)->stream);
+	struct link_tls *self = tls_of(link);
 	uint8_t raw[FRAME_HEADER_BYTES];
 
 	frame_encode(header, raw);
-	if (evbuffer_add(out, raw, sizeof(raw)) < 0 ||
-	    evbuffer_add(out, head, header->head_bytes) < 0)
+	if (evbuffer_add(self->out, raw, sizeof(raw)) < 0 ||
+	    evbuffer_add(self->out, head, header->head_bytes) < 0)
 		return -ENOMEM;
-	if (!payload)
-		return 0;
-	if (evbuffer_add_reference(out, payload->data, payload->bytes, unref_cb, payload) < 0)
+	if (payload &&
+	    evbuffer_add_reference(self->out, payload->data, payload->bytes, unref_cb, payload) < 0)
 		return -ENOMEM;
 	blob_ref(payload);
+	/* At the end of this turn of the loop, so that frames sent in one turn share a record. */
+	event_active(self->writable, EV_WRITE, 0);
 	return 0;
 }
 
-static void read_cb(struct bufferevent *stream, void *arg)
+static void tls_flush(struct link *link)
 {
-	link_parse(arg, bufferevent_get_input(stream));
+	struct link_tls *self = tls_of(link);
+	size_t written = 0;
+
+	ERR_clear_error();
+	while (self->secured && !link->failed && evbuffer_get_length(self->out) > 0) {
+		struct evbuffer_iovec piece;
+		int n;
+
+		if (written >= WRITE_BYTES) {
+			event_add(self->writable, NULL);
+			return;
+		}
+		evbuffer_peek(self->out, -1, NULL, &piece, 1);
+		n = SSL_write(self->ssl, piece.iov_base,
+			      piece.iov_len < INT_MAX ? (int)piece.iov_len : INT_MAX);
+		if (n <= 0) {
+			wait_or_fail(self, n);
+			return;
+		}
+		evbuffer_drain(self->out, (size_t)n);
+		written += (size_t)n;
+	}
 }
 
-static void write_cb(struct bufferevent *stream, void *arg)
+static void writable_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct link *link = arg;
 
-	(void)stream;
-	if (!link->failed && link->events->on_drained)
+	(void)fd;
+	(void)what;
+	if (link->failed)
+		return;
+	if (!tls_of(link)->secured) {
+		shake_hands(arg);
+		return;
+	}
+	tls_flush(link);
+	if (!link->failed && evbuffer_get_length(tls_of(link)->out) == 0 &&
+	    link->events->on_drained)
 		link->events->on_drained(link->owner, link);
 }
 
-/* libevent calls it the end of the stream when connect() fails; then errno says why.  Later an end
- * is an end, and errno is left from something else. */
-static int connect_error(struct bufferevent *stream, int code)
+static size_t tls_backlog(const struct link *link)
 {
-	const bool connected = SSL_is_init_finished(bufferevent_openssl_get_ssl(stream));
-
-	return connected || code == EAGAIN || code == EINPROGRESS || code == EINTR ? 0 : code;
+	return evbuffer_get_length(((const struct link_tls *)link)->out);
 }
 
-static void event_cb(struct bufferevent *stream, short what, void *arg)
-{
-	const int socket_error = EVUTIL_SOCKET_ERROR();
-	struct link *link = arg;
-	struct ipp_error err = {0};
-	unsigned long code;
+/* ---- in ---- */
 
-	if (what & BEV_EVENT_CONNECTED) {
-		if (link->events->on_secured)
-			link->events->on_secured(link->owner, link);
+/* What there is, up to READ_BYTES, into `in`: its length, or what SSL_read() returned instead.  A
+ * failure behind something good is met again next time. */
+static int receive_some(struct link_tls *self)
+{
+	struct evbuffer_iovec room;
+	int got = 0;
+	int n;
+
+	errno = ENOMEM;
+	if (evbuffer_reserve_space(self->in, READ_BYTES, &room, 1) != 1)
+		return -1;
+	errno = 0;
+	do {
+		n = SSL_read(self->ssl, (uint8_t *)room.iov_base + got, READ_BYTES - got);
+		if (n > 0)
+			got += n;
+	} while (n > 0 && got < READ_BYTES && SSL_has_pending(self->ssl));
+	room.iov_len = (size_t)got;
+	evbuffer_commit_space(self->in, &room, 1);
+	return got > 0 ? got : n;
+}
+
+static void readable_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct link_tls *self = arg;
+
+	(void)fd;
+	(void)what;
+	if (!self->secured) {
+		shake_hands(self);
 		return;
 	}
-	code = bufferevent_get_openssl_error(stream);
-	if (what & BEV_EVENT_EOF && connect_error(stream, socket_error))
-		ipp_fail(&err, socket_error, "slurm-ipp: %m");
-	else if (what & BEV_EVENT_EOF || (!code && socket_error == 0))
-		strcpy(err.text, "slurm-ipp: the peer closed the link");
-	else if (code)
-		ipp_fail(&err, EPROTO, "slurm-ipp: TLS with the peer failed: %s",
-			 ERR_reason_error_string(code));
-	else
-		ipp_fail(&err, socket_error, "slurm-ipp: the network link to the peer failed: %m");
-	link_fail(link, &err);
+	ERR_clear_error();
+	/* No event tells of what has been read ahead.  That runs out soon, and others have their
+	 * turn: of a record that it has in part OpenSSL reads the rest and no more. */
+	do {
+		const int n = receive_some(self);
+
+		if (n <= 0) {
+			wait_or_fail(self, n);
+			return;
+		}
+		if (!link_parse(&self->link, self->in))
+			return;
+	} while (SSL_has_pending(self->ssl));
 }
+
+/* ---- the rest ---- */
 
 static int tls_take_descriptor(struct link *link)
 {
@@ -100,25 +205,27 @@ static int tls_take_descriptor(struct link *link)
 	return -1;
 }
 
-static void tls_flush(struct link *link)
-{
-	bufferevent_flush(tls_of(link)->stream, EV_WRITE, BEV_FLUSH);
-}
-
-static size_t tls_backlog(const struct link *link)
-{
-	return evbuffer_get_length(bufferevent_get_output(((const struct link_tls *)link)->stream));
-}
-
 static int tls_fd(const struct link *link)
 {
-	return bufferevent_getfd(((const struct link_tls *)link)->stream);
+	return ((const struct link_tls *)link)->fd;
 }
 
 static void tls_free(struct link *link)
 {
-	if (tls_of(link)->stream)
-		bufferevent_free(tls_of(link)->stream);
+	struct link_tls *self = tls_of(link);
+
+	if (self->secured && !link->failed)
+		SSL_shutdown(self->ssl); /* says goodbye, and waits for nothing */
+	SSL_free(self->ssl);
+	if (self->readable)
+		event_free(self->readable);
+	if (self->writable)
+		event_free(self->writable);
+	if (self->in)
+		evbuffer_free(self->in);
+	if (self->out)
+		evbuffer_free(self->out);
+	close(self->fd);
 }
 
 static const struct link_transport transport = {
@@ -135,30 +242,37 @@ struct link *link_tls(struct event_base *base, int fd, SSL *ssl, bool server,
 {
 	struct link_tls *self = calloc(1, sizeof(*self));
 
-	if (!self || link_init(&self->link, base, &transport, events, owner) < 0) {
-		free(self);
+	if (!self) {
 		SSL_free(ssl);
 		close(fd);
 		return NULL;
 	}
-	self->stream = bufferevent_openssl_socket_new(
-		base, fd, ssl, server ? BUFFEREVENT_SSL_ACCEPTING : BUFFEREVENT_SSL_CONNECTING,
-		BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
-	if (!self->stream) {
-		SSL_free(ssl);
-		close(fd);
+	self->fd = fd;
+	self->ssl = ssl;
+	self->in = evbuffer_new();
+	self->out = evbuffer_new();
+	self->readable = event_new(base, fd, EV_READ | EV_PERSIST, readable_cb, self);
+	self->writable = event_new(base, fd, EV_WRITE, writable_cb, self);
+	if (link_init(&self->link, base, &transport, events, owner) < 0 || !self->in ||
+	    !self->out || !self->readable || !self->writable || SSL_set_fd(ssl, fd) != 1 ||
+	    event_add(self->readable, NULL) < 0) {
 		link_free(&self->link);
 		return NULL;
 	}
-	bufferevent_openssl_set_allow_dirty_shutdown(self->stream, 1);
-	bufferevent_setwatermark(self->stream, EV_READ, 0, READ_MAX);
-	bufferevent_setcb(self->stream, read_cb, write_cb, event_cb, self);
-	bufferevent_enable(self->stream, EV_READ | EV_WRITE);
+	/* A record that could not be written is tried again from wherever it lies then; and what
+	 * has been read is taken from the kernel in large pieces. */
+	SSL_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_set_read_ahead(ssl, 1);
+	SSL_set_default_read_buffer_len(ssl, READ_BYTES);
+	if (server)
+		SSL_set_accept_state(ssl);
+	else
+		SSL_set_connect_state(ssl);
+	event_active(self->writable, EV_WRITE, 0);
 	return &self->link;
 }
 
 SSL *link_ssl(struct link *link)
 {
-	return link->transport == &transport ? bufferevent_openssl_get_ssl(tls_of(link)->stream)
-					     : NULL;
+	return link->transport == &transport ? tls_of(link)->ssl : NULL;
 }

@@ -4,7 +4,7 @@
  *	                                 processes, from the first byte to the answer of one byte
  *
  * A bare stream is SSL_write() of what lies in memory and SSL_read() into a buffer that is read
- *over and over; a link makes a payload of it, in a memfd that can be passed on. */
+ * over and over; a link makes a payload of it, in a memfd that can be passed on. */
 #include <event2/event.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -82,10 +82,12 @@ static double began;
 static void on_frame(void *owner, struct link *link, const struct frame *frame)
 {
 	(void)owner;
-	if (frame->payload)
-		link_send(link, FRAME_DONE, NULL, NULL);
-	else
+	if (!frame->payload) {
 		event_base_loopbreak(base);
+		return;
+	}
+	link_send(link, FRAME_DONE, NULL, NULL);
+	link_flush(link); /* before the payload goes: freeing it is no part of its way */
 }
 
 static void on_close(void *owner, struct link *link, const struct ipp_error *why)

@@ -113,6 +113,20 @@ static void dial(int timeout_ms)
 	dial_free(dial);
 }
 
+/* A socket at the listener, without TLS as yet. */
+static int connected(void)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET,
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+				 .sin_port = htons(port_of(evconnlistener_get_fd(listener)))};
+	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	evutil_make_socket_nonblocking(fd);
+	tcp_tune(fd);
+	return fd;
+}
+
 static void connect_both(void)
 {
 	dial(10000);
@@ -189,6 +203,20 @@ static void frames_come_in_order_and_drain(void **state)
 		assert_int_equal(got->request, i + 1);
 		ipp__done__free_unpacked(got, NULL);
 	}
+}
+
+/* They arrive with the end of the handshake, in what is read ahead behind it. */
+static void frames_sent_before_the_handshake_arrive_behind_it(void **state)
+{
+	SSL_CTX *context = identity_tls_context(client_identity);
+
+	(void)state;
+	client.link = link_tls(base, connected(), SSL_new(context), false, &peer_events, &client);
+	for (int i = 0; i < 3; i++)
+		link_send(client.link, FRAME_STOP, NULL, NULL);
+	turn_until(base, server && server->n == 3);
+	assert_true(server->secured);
+	SSL_CTX_free(context);
 }
 
 static void each_end_knows_the_others_fingerprint(void **state)
@@ -333,14 +361,7 @@ static void on_its_own_node_a_controller_is_reached_by_its_socket(void **state)
 /* Connect with `context` and wait until the server closes or is secured. */
 static void try_with(SSL_CTX *context)
 {
-	struct sockaddr_in to = {.sin_family = AF_INET,
-				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-				 .sin_port = htons(port_of(evconnlistener_get_fd(listener)))};
-	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
-	evutil_make_socket_nonblocking(fd);
-	client.link = link_tls(base, fd, SSL_new(context), false, &peer_events, &client);
+	client.link = link_tls(base, connected(), SSL_new(context), false, &peer_events, &client);
 	turn_until(base, server && (server->closed || server->secured));
 	SSL_CTX_free(context);
 }
@@ -367,13 +388,9 @@ static void tls_1_2_is_refused(void **state)
 
 static void bytes_that_are_no_tls_end_the_link_only(void **state)
 {
-	struct sockaddr_in to = {.sin_family = AF_INET,
-				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-				 .sin_port = htons(port_of(evconnlistener_get_fd(listener)))};
-	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const int fd = connected();
 
 	(void)state;
-	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
 	assert_int_equal(write(fd, "GET / HTTP/1.0\r\n\r\n", 18), 18);
 	turn_until(base, server && server->closed);
 	assert_non_null(strstr(server->why.text, "TLS with the peer failed"));
@@ -430,6 +447,7 @@ int main(void)
 		TEST(payloads_of_every_size_arrive_whole_in_both_directions),
 		TEST(a_head_larger_than_any_buffer_arrives),
 		TEST(frames_come_in_order_and_drain),
+		TEST(frames_sent_before_the_handshake_arrive_behind_it),
 		TEST(each_end_knows_the_others_fingerprint),
 		TEST(a_controller_with_another_certificate_is_refused_by_name),
 		TEST(an_address_that_refuses_is_skipped_at_once),
