@@ -12,6 +12,7 @@
 #include "controller/fetch.h"
 #include "controller/kept_results.h"
 #include "controller/listing.h"
+#include "controller/push.h"
 #include "controller/request.h"
 #include "controller/returning.h"
 #include "controller/scheduler.h"
@@ -20,7 +21,6 @@
 #include "controller/survey.h"
 #include "proto/error.h"
 #include "proto/frame.h"
-#include "proto/variable.h"
 
 /* ---- answers ---- */
 
@@ -63,8 +63,9 @@ void client_report_lost(struct request *request, uint64_t index, uint32_t rank, 
 	Ipp__Results results = IPP__RESULTS__INIT;
 	Ipp__Result *one = &result;
 
-	if (request->kind == REQUEST_LIST || request->kind == REQUEST_REMOVE) {
-		errand_lost(request, index, rank, why);
+	if (request->kind == REQUEST_REMOVE) {
+		request_fail_target(request, rank, why);
+		errand_answered(request);
 		return;
 	}
 	result.index = index;
@@ -82,16 +83,6 @@ void client_report_lost(struct request *request, uint64_t index, uint32_t rank, 
 		client_stop_at(request, index);
 	if (request_finished(request))
 		client_request_over(request, false);
-}
-
-static void send_done(const struct request *request)
-{
-	Ipp__Done done = IPP__DONE__INIT;
-
-	done.request = request->id;
-	done.n_failures = request->n_failures;
-	done.failures = request->failures;
-	link_send(request->client->link, FRAME_DONE, &done.base, NULL);
 }
 
 static void send_ended(const struct request *request)
@@ -140,8 +131,9 @@ static void settle(struct request *request, bool cancel)
 
 void client_request_over(struct request *request, bool cancel)
 {
-	if ((request->kind == REQUEST_PUSH || request->kind == REQUEST_REMOVE) && !cancel)
-		send_done(request);
+	if ((push_is(request) || request->kind == REQUEST_REMOVE) && !cancel &&
+	    !errand_report(request))
+		return;
 	request->state = request->n_failed > 0 ? REQUEST_FAILED
 			 : cancel	       ? REQUEST_CANCELLED
 					       : REQUEST_DONE;
@@ -245,50 +237,6 @@ int client_check_id(struct client *client, uint64_t id, struct ipp_error *err)
 			(unsigned long long)id);
 }
 
-static int take_push(struct client *client, const struct frame *frame, struct ipp_error *err)
-{
-	Ipp__Push *push = ipp__push__unpack(NULL, frame->head_bytes, frame->head);
-	struct cluster *cluster = client->cluster;
-	struct request *request;
-	int rc;
-
-	if (!push || !push->targets || variable_check(push->value, frame->payload, NULL) < 0) {
-		rc = ipp_fail(err, EPROTO, "a PUSH frame is malformed");
-		goto out;
-	}
-	rc = client_check_id(client, push->request, err);
-	if (rc < 0)
-		goto out;
-	request = request_new(client, push->request, REQUEST_PUSH, push->targets,
-			      push->value->name);
-	if (!request) {
-		rc = ipp_fail(err, ENOMEM, "the controller is out of memory");
-		goto out;
-	}
-	request_started(request);
-	cluster->n_pushes++;
-	for (uint32_t i = 0; i < request->n_targets; i++) {
-		struct engine *engine = returning_find(cluster, request->targets[i]);
-		const int pushed = engine ? engine_push(engine, push, cluster->n_pushes,
-							frame->payload)
-					  : -ENOENT;
-
-		if (pushed == 0 && engine->link)
-			continue;
-		request->n_done++;
-		if (pushed == 0)
-			continue;
-		request_fail_target(request, request->targets[i],
-				    engine ? "the controller is out of memory"
-					   : "there is no such engine");
-	}
-	if (request_finished(request))
-		client_request_over(request, false);
-out:
-	ipp__push__free_unpacked(push, NULL);
-	return rc;
-}
-
 /* Each target's task waits for it at its engine, which may be away. */
 static void pin_tasks(struct request *request)
 {
@@ -370,7 +318,6 @@ static bool prepare(struct request *request, const Ipp__Call *call)
 static int take_call(struct client *client, const struct frame *frame, struct ipp_error *err)
 {
 	Ipp__Call *call = ipp__call__unpack(NULL, frame->head_bytes, frame->head);
-	struct cluster *cluster = client->cluster;
 	struct request *request;
 	int rc;
 
@@ -383,10 +330,8 @@ static int take_call(struct client *client, const struct frame *frame, struct ip
 		goto out;
 	request = request_new(client, call->request, call->targets ? REQUEST_APPLY : REQUEST_MAP,
 			      call->targets, call->label);
-	if (request && call->detached)
-		request->kept = kept_results_new(&cluster->kept_bytes);
 	if (!request || request_keep_call(request, frame) < 0 ||
-	    (call->detached && !request->kept)) {
+	    (call->detached && request_keep_results(request) < 0)) {
 		rc = ipp_fail(err, ENOMEM, "the controller is out of memory");
 		goto out;
 	}
@@ -476,7 +421,7 @@ static int cancel_for(struct client *client, uint64_t id, struct ipp_error *err)
 			 request_state_name(ended->state));
 	else
 		snprintf(why, sizeof(why), "there is no request %s", name);
-	fetch_finished(client, id, ended, why);
+	fetch_finished(client, id, 0, ended, why);
 	return 0;
 }
 
@@ -521,6 +466,17 @@ static int take_fetch(struct client *client, const struct frame *frame, struct i
 	return rc;
 }
 
+static int take_enough(struct client *client, const struct frame *frame, struct ipp_error *err)
+{
+	Ipp__Enough *enough = ipp__enough__unpack(NULL, frame->head_bytes, frame->head);
+
+	if (!enough)
+		return ipp_fail(err, EPROTO, "an ENOUGH frame is malformed");
+	fetch_stop(client, enough->fetch);
+	ipp__enough__free_unpacked(enough, NULL);
+	return 0;
+}
+
 static int take_requests(struct client *client, const struct frame *frame, struct ipp_error *err)
 {
 	(void)frame;
@@ -545,11 +501,11 @@ static const struct {
 	uint16_t type;
 	int (*take)(struct client *client, const struct frame *frame, struct ipp_error *err);
 } rules[] = {
-	{FRAME_ROSTER, take_roster}, {FRAME_PUSH, take_push},	{FRAME_CALL, take_call},
-	{FRAME_TASKS, take_tasks},   {FRAME_END, take_end},	{FRAME_CANCEL, take_cancel},
-	{FRAME_PULL, errand_pull},   {FRAME_LIST, errand_list}, {FRAME_REMOVE, errand_remove},
-	{FRAME_STOP, take_stop},     {FRAME_FETCH, take_fetch}, {FRAME_REQUESTS, take_requests},
-	{FRAME_STATUS, take_status}, {FRAME_DRAIN, take_drain},
+	{FRAME_ROSTER, take_roster}, {FRAME_PUSH, push_take},	  {FRAME_CALL, take_call},
+	{FRAME_TASKS, take_tasks},   {FRAME_END, take_end},	  {FRAME_CANCEL, take_cancel},
+	{FRAME_PULL, errand_pull},   {FRAME_LIST, errand_list},	  {FRAME_REMOVE, errand_remove},
+	{FRAME_STOP, take_stop},     {FRAME_FETCH, take_fetch},	  {FRAME_REQUESTS, take_requests},
+	{FRAME_STATUS, take_status}, {FRAME_ENOUGH, take_enough}, {FRAME_DRAIN, take_drain},
 };
 
 static void on_frame(void *owner, struct link *link, const struct frame *frame)
@@ -620,7 +576,7 @@ static struct request *find_deserted(const struct cluster *cluster)
 {
 	struct request *request = cluster->requests;
 
-	while (request && (request->client || (request->kept && request->total != UINT64_MAX)))
+	while (request && (request->client || (request->kept && request_is_whole(request))))
 		request = request->next;
 	return request;
 }
@@ -640,7 +596,7 @@ void client_free(struct client *client)
 	while ((request = find_deserted(cluster)))
 		if (request->kept)
 			client_request_ended(request, REQUEST_FAILED,
-					     "its client left before it had sent all items");
+					     "its client left before it had sent all of it");
 		else
 			client_request_over(request, true);
 	while (*at != client)

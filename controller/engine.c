@@ -154,6 +154,8 @@ void engine_lose(struct engine *engine, const char *why)
 	cluster->n_live--;
 	if (cluster->ending)
 		return;
+	for (const struct slice *slice = engine->in_flight.first; slice; slice = slice->next)
+		errand_arrived(engine, slice);
 	snprintf(text, sizeof(text), "engine %u on %s was lost: %.120s", engine->rank, engine->host,
 		 why);
 	cluster_notice(cluster, "%s; its %llu tasks go elsewhere", text,
@@ -190,6 +192,7 @@ static bool count_result(struct engine *engine, struct request *request, Ipp__Re
 	const bool failed = result->outcome != IPP__OUTCOME__OK;
 
 	if (errand_is(request)) {
+		errand_arrived(engine, engine->in_flight.first);
 		slices_finish_first(&engine->in_flight);
 		request->n_done++;
 		request->n_failed += failed;
@@ -340,9 +343,8 @@ static const struct {
 	uint16_t type;
 	int (*take)(struct engine *engine, const struct frame *frame, struct ipp_error *err);
 } rules[] = {
-	{FRAME_RESULTS, take_results}, {FRAME_DONE, take_done},	    {FRAME_NOTICE, take_notice},
-	{FRAME_HEALTH, take_health},   {FRAME_NAMES, errand_names}, {FRAME_SHARE, take_share},
-	{FRAME_REMOVE, take_replaced},
+	{FRAME_RESULTS, take_results}, {FRAME_DONE, take_done},	  {FRAME_NOTICE, take_notice},
+	{FRAME_HEALTH, take_health},   {FRAME_SHARE, take_share}, {FRAME_REMOVE, take_replaced},
 };
 
 static void on_frame(void *owner, struct link *link, const struct frame *frame)
@@ -515,7 +517,7 @@ static void append(struct engine *engine, struct slice *slice)
 	slices_append(&engine->in_flight, slice);
 }
 
-static void give_errand(struct engine *engine, const struct request *request, struct slice *slice)
+static void give_errand(struct engine *engine, struct request *request, struct slice *slice)
 {
 	append(engine, slice);
 	if (request->kind == REQUEST_REMOVE && ids_add(&engine->unanswered, request->id) < 0)
@@ -549,6 +551,14 @@ void engine_give(struct engine *engine, struct request *request, struct slice *s
 	}
 	engine->in_flight_us += slice->task_us * (double)(slice->to - slice->from);
 	append(engine, slice);
+}
+
+void engine_give_pinned(struct engine *engine)
+{
+	struct slice *slice;
+
+	while (engine->link && (slice = slices_pop(&engine->pinned)))
+		engine_give(engine, request_find(engine->cluster->requests, slice->request), slice);
 }
 
 int engine_push(struct engine *engine, const Ipp__Push *push, uint64_t serial, struct blob *payload)

@@ -68,6 +68,9 @@ bool engine_owes(const struct engine *engine);
 /* Hand it a slice of `request` (takes the slice). */
 void engine_give(struct engine *engine, struct request *request, struct slice *slice);
 
+/* Hand it all tasks of direct views that wait for it, if it is there. */
+void engine_give_pinned(struct engine *engine);
+
 /* Put a value into its namespace (controller/variables.h): now, or when it returns, and then there
  * is no answer to wait for.  0 or -ENOMEM. */
 int engine_push(struct engine *engine, const Ipp__Push *push, uint64_t serial,

@@ -1,23 +1,33 @@
 #include "controller/errand.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "controller/client.h"
 #include "controller/engine.h"
+#include "controller/kept_results.h"
 #include "controller/request.h"
 #include "controller/variables.h"
 #include "proto/error.h"
 #include "proto/frame.h"
 #include "proto/variable.h"
 
+/* Of a request: values on their way from other nodes. */
+#define MOVING_MAX 4
+
+static bool is_pull(const struct request *request)
+{
+	return request->kind == REQUEST_PULL || request->kind == REQUEST_GATHER;
+}
+
 bool errand_is(const struct request *request)
 {
-	return request->kind == REQUEST_PULL || request->kind == REQUEST_LIST ||
-	       request->kind == REQUEST_REMOVE;
+	return is_pull(request) || request->kind == REQUEST_LIST || request->kind == REQUEST_REMOVE;
 }
 
 static int start(struct client *client, enum request_kind kind, uint64_t id,
-		 const Ipp__Targets *targets, const char *name, struct ipp_error *err)
+		 const Ipp__Targets *targets, const char *name, bool detached,
+		 struct ipp_error *err)
 {
 	struct request *request;
 	int rc;
@@ -28,7 +38,7 @@ static int start(struct client *client, enum request_kind kind, uint64_t id,
 	if (rc < 0)
 		return rc;
 	request = request_new(client, id, kind, targets, name);
-	if (!request)
+	if (!request || (detached && request_keep_results(request) < 0))
 		return ipp_fail(err, ENOMEM, "the controller is out of memory");
 	client_request_ready(request);
 	return 0;
@@ -37,10 +47,12 @@ static int start(struct client *client, enum request_kind kind, uint64_t id,
 int errand_pull(struct client *client, const struct frame *frame, struct ipp_error *err)
 {
 	Ipp__Pull *pull = ipp__pull__unpack(NULL, frame->head_bytes, frame->head);
-	const int rc = pull ? start(client, REQUEST_PULL, pull->request, pull->targets, pull->name,
-				    err)
-			    : ipp_fail(err, EPROTO, "a PULL frame is malformed");
+	int rc;
 
+	if (!pull)
+		return ipp_fail(err, EPROTO, "a PULL frame is malformed");
+	rc = start(client, pull->gather ? REQUEST_GATHER : REQUEST_PULL, pull->request,
+		   pull->targets, pull->name, pull->detached, err);
 	ipp__pull__free_unpacked(pull, NULL);
 	return rc;
 }
@@ -48,9 +60,11 @@ int errand_pull(struct client *client, const struct frame *frame, struct ipp_err
 int errand_list(struct client *client, const struct frame *frame, struct ipp_error *err)
 {
 	Ipp__List *list = ipp__list__unpack(NULL, frame->head_bytes, frame->head);
-	const int rc = list ? start(client, REQUEST_LIST, list->request, list->targets, NULL, err)
-			    : ipp_fail(err, EPROTO, "a LIST frame is malformed");
+	int rc;
 
+	if (!list)
+		return ipp_fail(err, EPROTO, "a LIST frame is malformed");
+	rc = start(client, REQUEST_LIST, list->request, list->targets, NULL, list->detached, err);
 	ipp__list__free_unpacked(list, NULL);
 	return rc;
 }
@@ -58,15 +72,51 @@ int errand_list(struct client *client, const struct frame *frame, struct ipp_err
 int errand_remove(struct client *client, const struct frame *frame, struct ipp_error *err)
 {
 	Ipp__Remove *removal = ipp__remove__unpack(NULL, frame->head_bytes, frame->head);
-	const int rc = removal ? start(client, REQUEST_REMOVE, removal->request, removal->targets,
-				       removal->name, err)
-			       : ipp_fail(err, EPROTO, "a REMOVE frame is malformed");
+	int rc;
 
+	if (!removal)
+		return ipp_fail(err, EPROTO, "a REMOVE frame is malformed");
+	rc = start(client, REQUEST_REMOVE, removal->request, removal->targets, removal->name,
+		   removal->detached, err);
 	ipp__remove__free_unpacked(removal, NULL);
 	return rc;
 }
 
-void errand_send(struct engine *engine, const struct request *request, const struct slice *slice)
+/* ---- values on their way ---- */
+
+/* On our own node they lie in the engine's memory, and only a descriptor comes. */
+static bool moves(const struct engine *engine, const struct request *request)
+{
+	return engine->share && is_pull(request);
+}
+
+/* What changes variables must not overtake it: then it goes at once. */
+bool errand_must_wait(const struct engine *engine)
+{
+	struct request *list = engine->cluster->requests;
+	const struct slice *first = engine->pinned.first;
+	const struct request *request = first ? request_find(list, first->request) : NULL;
+
+	if (!request || !moves(engine, request) || request->n_moving < MOVING_MAX)
+		return false;
+	for (const struct slice *at = first->next; at; at = at->next) {
+		const struct request *behind = request_find(list, at->request);
+
+		if (behind && !is_pull(behind) && behind->kind != REQUEST_LIST)
+			return false;
+	}
+	return true;
+}
+
+void errand_arrived(struct engine *engine, const struct slice *slice)
+{
+	struct request *request = request_find(engine->cluster->requests, slice->request);
+
+	if (request && moves(engine, request))
+		request->n_moving--;
+}
+
+void errand_send(struct engine *engine, struct request *request, const struct slice *slice)
 {
 	Ipp__Pull pull = IPP__PULL__INIT;
 	Ipp__List list = IPP__LIST__INIT;
@@ -75,7 +125,8 @@ void errand_send(struct engine *engine, const struct request *request, const str
 	pull.request = list.request = removal.request = request->id;
 	pull.index = list.index = slice->from;
 	pull.name = removal.name = (char *)request->name;
-	if (request->kind == REQUEST_PULL) {
+	request->n_moving += moves(engine, request);
+	if (is_pull(request)) {
 		link_send(engine->link, FRAME_PULL, &pull.base, NULL);
 	} else if (request->kind == REQUEST_LIST) {
 		link_send(engine->link, FRAME_LIST, &list.base, NULL);
@@ -85,6 +136,8 @@ void errand_send(struct engine *engine, const struct request *request, const str
 	}
 }
 
+/* ---- answers to PUSH and REMOVE ---- */
+
 void errand_answered(struct request *request)
 {
 	request->n_done++;
@@ -92,42 +145,36 @@ void errand_answered(struct request *request)
 		client_request_over(request, false);
 }
 
-int errand_names(struct engine *engine, const struct frame *frame, struct ipp_error *err)
+static void describe_failure(const Ipp__Failure *failure, Ipp__Result *result)
 {
-	Ipp__Names *names = ipp__names__unpack(NULL, frame->head_bytes, frame->head);
-	const struct slice *first = engine->in_flight.first;
-	struct request *request = names ? request_find(engine->cluster->requests, names->request)
-					: NULL;
-	int rc = 0;
-
-	if (!names)
-		return ipp_fail(err, EPROTO, "a NAMES frame is malformed");
-	if (request && (request->kind != REQUEST_LIST || !first || first->request != request->id ||
-			first->from != names->index)) {
-		rc = ipp_fail(err, EPROTO, "a NAMES frame that nobody asked for");
-	} else if (request) { /* else it was cancelled meanwhile */
-		slices_finish_first(&engine->in_flight);
-		link_forward(request->client->link, FRAME_NAMES, frame->head, frame->head_bytes,
-			     NULL);
-		errand_answered(request);
-	}
-	ipp__names__free_unpacked(names, NULL);
-	return rc;
+	result->outcome = IPP__OUTCOME__ERROR;
+	result->code = failure->absent ? ENOENT : EIO;
+	result->error = failure->text;
 }
 
-void errand_lost(struct request *request, uint64_t index, uint32_t rank, const char *why)
+bool errand_report(struct request *request)
 {
-	Ipp__Names names = IPP__NAMES__INIT;
+	Ipp__Result *each = calloc(request->n_targets, sizeof(*each));
+	Ipp__Result **pointers = calloc(request->n_targets, sizeof(*pointers));
+	Ipp__Results results = IPP__RESULTS__INIT;
+	bool goes_on = false;
 
-	names.request = request->id;
-	names.index = index;
-	names.rank = rank;
-	names.error = (char *)why;
-	if (request->kind == REQUEST_LIST) {
-		request->n_failed++;
-		link_send(request->client->link, FRAME_NAMES, &names.base, NULL);
-	} else {
-		request_fail_target(request, rank, why);
+	for (uint32_t i = 0; each && pointers && i < request->n_targets; i++) {
+		ipp__result__init(&each[i]);
+		each[i].index = i;
+		each[i].engine = request->targets[i];
+		for (size_t k = 0; k < request->n_failures; k++)
+			if (request->failures[k]->rank == request->targets[i])
+				describe_failure(request->failures[k], &each[i]);
+		pointers[results.n_results++] = &each[i];
 	}
-	errand_answered(request);
+	results.request = request->id;
+	results.results = pointers;
+	if (results.n_results > 0)
+		goes_on = client_send_results(request, &results, NULL);
+	else
+		client_request_ended(request, REQUEST_FAILED, "the controller is out of memory");
+	free(each);
+	free(pointers);
+	return goes_on;
 }

@@ -1,6 +1,7 @@
 /* controller/errand.h - what a target does itself, behind the tasks it was given before: PULL, LIST
  * and REMOVE of variables.
  *
+ * Values from other nodes come a few at a time: what is on its way to a client or a file lies here.
  * Thread: loop thread only. */
 #ifndef IPP_CONTROLLER_ERRAND_H
 #define IPP_CONTROLLER_ERRAND_H
@@ -25,15 +26,18 @@ int errand_list(struct client *client, const struct frame *frame, struct ipp_err
 int errand_remove(struct client *client, const struct frame *frame, struct ipp_error *err);
 
 /* Tell the engine what to do for this target of the request. */
-void errand_send(struct engine *engine, const struct request *request, const struct slice *slice);
+void errand_send(struct engine *engine, struct request *request, const struct slice *slice);
 
-/* An engine's answer to a LIST.  0 or -EPROTO. */
-int errand_names(struct engine *engine, const struct frame *frame, struct ipp_error *err);
+/* The first that waits for the engine has to go on waiting, for the values of others to come. */
+bool errand_must_wait(const struct engine *engine);
 
-/* Target `index` of a LIST or REMOVE will not answer; the request may end with that. */
-void errand_lost(struct request *request, uint64_t index, uint32_t rank, const char *why);
+/* The engine has answered the first in flight, or is lost with it. */
+void errand_arrived(struct engine *engine, const struct slice *slice);
 
-/* One more target has answered: the request may end with that. */
+/* One more target of a PUSH or REMOVE has answered: the request may end with that. */
 void errand_answered(struct request *request);
+
+/* All of them have: what each said, as results.  False when the request has ended otherwise. */
+bool errand_report(struct request *request);
 
 #endif

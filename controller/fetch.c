@@ -17,8 +17,8 @@
 struct fetch {
 	struct fetch *next;
 	struct client *client;
-	uint64_t request;
-	bool results, now, forget;
+	uint64_t request, number;
+	bool results, heads, now, forget;
 	bool cancelled;		     /* this client did that, and only waits for it to be so */
 	struct kept_place at, until; /* `until`: with `now` */
 };
@@ -35,13 +35,29 @@ static bool has_ended(const struct request *request)
 	return request->state >= REQUEST_DONE;
 }
 
-void fetch_finished(struct client *client, uint64_t id, const struct request *request,
-		    const char *why)
+static Ipp__Work work_of(const struct request *request)
+{
+	static const Ipp__Work works[] = {
+		[REQUEST_MAP] = IPP__WORK__RUN,	  [REQUEST_APPLY] = IPP__WORK__RUN,
+		[REQUEST_PUSH] = IPP__WORK__PUSH, [REQUEST_SCATTER] = IPP__WORK__SCATTER,
+		[REQUEST_PULL] = IPP__WORK__PULL, [REQUEST_GATHER] = IPP__WORK__GATHER,
+		[REQUEST_LIST] = IPP__WORK__LIST, [REQUEST_REMOVE] = IPP__WORK__REMOVE,
+	};
+
+	return works[request->kind];
+}
+
+void fetch_finished(struct client *client, uint64_t id, uint64_t number,
+		    const struct request *request, const char *why)
 {
 	Ipp__Finished finished = IPP__FINISHED__INIT;
 
 	finished.request = id;
+	finished.fetch = number;
 	if (request) {
+		finished.work = work_of(request);
+		finished.name = (char *)(request->name ? request->name : "");
+		finished.targets = request->n_targets;
 		finished.done = request->n_done;
 		finished.failed = request->n_failed;
 		finished.running = !has_ended(request);
@@ -62,7 +78,7 @@ static bool proceed(struct fetch *fetch)
 	struct ipp_error err;
 
 	if (!request) {
-		fetch_finished(fetch->client, fetch->request, NULL,
+		fetch_finished(fetch->client, fetch->request, fetch->number, NULL,
 			       fetch->cancelled ? NULL : "its results were forgotten");
 		return true;
 	}
@@ -71,14 +87,16 @@ static bool proceed(struct fetch *fetch)
 	while (kept_place_before(&fetch->at, &end)) {
 		if (link_backlog(link) >= BACKLOG_MAX)
 			return false;
-		if (kept_results_send(request->kept, &fetch->at, link, &err) < 0) {
-			fetch_finished(fetch->client, fetch->request, request, err.text);
+		if (kept_results_send(request->kept, &fetch->at, link, fetch->number, fetch->heads,
+				      &err) < 0) {
+			fetch_finished(fetch->client, fetch->request, fetch->number, request,
+				       err.text);
 			return true;
 		}
 	}
 	if (!fetch->now && (!has_ended(request) || request->n_stopping > 0))
 		return false;
-	fetch_finished(fetch->client, fetch->request, request,
+	fetch_finished(fetch->client, fetch->request, fetch->number, request,
 		       fetch->cancelled ? NULL : request->why);
 	if (fetch->forget && request->kept && has_ended(request))
 		history_forget(&cluster->history, request);
@@ -137,7 +155,7 @@ int fetch_start(struct client *client, const Ipp__Fetch *message, struct ipp_err
 	request_name(message->request, name);
 	if (!request) {
 		snprintf(why, sizeof(why), "there is no request %s", name);
-		fetch_finished(client, message->request, NULL, why);
+		fetch_finished(client, message->request, message->number, NULL, why);
 		return 0;
 	}
 	if ((message->results || message->forget) && !request->kept) {
@@ -145,12 +163,14 @@ int fetch_start(struct client *client, const Ipp__Fetch *message, struct ipp_err
 			 "the results of request %s were not kept: it was not submitted with "
 			 "--async",
 			 name);
-		fetch_finished(client, message->request, request, why);
+		fetch_finished(client, message->request, message->number, request, why);
 		return 0;
 	}
 	fetch = (struct fetch){.client = client,
 			       .request = message->request,
+			       .number = message->number,
 			       .results = message->results,
+			       .heads = message->heads,
 			       .now = message->now,
 			       .forget = message->forget};
 	if (message->results)
@@ -168,18 +188,30 @@ void fetch_drained(struct client *client)
 	proceed_all(client->cluster, client, 0);
 }
 
-void fetch_drop(struct client *client)
+/* Those of the client: `number`, or, 0, all. */
+static void drop(const struct client *client, uint64_t number)
 {
 	struct fetch **at = &client->cluster->fetches;
 
 	while (*at) {
 		struct fetch *fetch = *at;
 
-		if (fetch->client != client) {
+		if (fetch->client != client || (number && fetch->number != number)) {
 			at = &fetch->next;
 			continue;
 		}
 		*at = fetch->next;
 		free(fetch);
 	}
+}
+
+void fetch_stop(struct client *client, uint64_t number)
+{
+	if (number > 0)
+		drop(client, number);
+}
+
+void fetch_drop(struct client *client)
+{
+	drop(client, 0);
 }

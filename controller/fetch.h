@@ -26,8 +26,12 @@ void fetch_drained(struct client *client);
 /* The client is gone. */
 void fetch_drop(struct client *client);
 
-/* The request's end, or how far it is; `why` may be NULL. */
-void fetch_finished(struct client *client, uint64_t id, const struct request *request,
-		    const char *why);
+/* The client wants no more of its fetch `number`. */
+void fetch_stop(struct client *client, uint64_t number);
+
+/* The request's end, or how far it is, for the client's fetch `number`, or its CANCEL: 0; `why` may
+ * be NULL. */
+void fetch_finished(struct client *client, uint64_t id, uint64_t number,
+		    const struct request *request, const char *why);
 
 #endif

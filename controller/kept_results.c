@@ -10,10 +10,14 @@
 #include "proto/spill.h"
 
 struct kept_frame {
-	uint8_t *head;
+	uint8_t *head; /* with room for what is added behind it */
 	size_t head_bytes;
 	struct blob *payload;
 };
+
+/* Room for the number of a fetch and `heads`: a byte each that says which field it is, and a varint
+ * and a byte. */
+#define ADDED_BYTES 13
 
 /* What stands before each frame in the file. */
 struct lengths {
@@ -79,7 +83,7 @@ static int keep_in_memory(struct kept_results *kept, const struct frame *frame, 
 		kept->room = room;
 	}
 	one = &kept->frames[kept->n_frames];
-	*one = (struct kept_frame){.head = malloc(frame->head_bytes + 1),
+	*one = (struct kept_frame){.head = malloc(frame->head_bytes + ADDED_BYTES),
 				   .head_bytes = frame->head_bytes};
 	if (!one->head)
 		return -ENOMEM;
@@ -137,8 +141,20 @@ bool kept_place_before(const struct kept_place *a, const struct kept_place *b)
 	return a->frame < b->frame || a->offset < b->offset;
 }
 
+/* A field that is put behind a packed message is one of its fields. */
+static void forward(struct link *link, uint8_t *head, size_t head_bytes, uint64_t fetch, bool heads,
+		    struct blob *payload)
+{
+	Ipp__Results added = IPP__RESULTS__INIT;
+
+	added.fetch = fetch;
+	added.heads = heads;
+	head_bytes += ipp__results__pack(&added, head + head_bytes);
+	link_forward(link, FRAME_RESULTS, head, head_bytes, heads ? NULL : payload);
+}
+
 static int send_from_file(const struct kept_results *kept, off_t *offset, struct link *link,
-			  struct ipp_error *err)
+			  uint64_t fetch, bool heads, struct ipp_error *err)
 {
 	struct lengths lengths = {0, 0};
 	struct blob *payload = NULL;
@@ -148,18 +164,17 @@ static int send_from_file(const struct kept_results *kept, off_t *offset, struct
 
 	whole = spill_read(kept->fd, &lengths, sizeof(lengths), at);
 	at += (off_t)sizeof(lengths);
-	head = whole ? malloc(lengths.head + 1) : NULL;
+	head = whole ? malloc(lengths.head + ADDED_BYTES) : NULL;
 	whole = head && spill_read(kept->fd, head, lengths.head, at);
 	at += (off_t)lengths.head;
-	if (whole && lengths.payload > 0) {
+	if (whole && lengths.payload > 0 && !heads) {
 		payload = blob_new(lengths.payload);
 		whole = payload && spill_read(kept->fd, payload->data, lengths.payload, at) &&
 			blob_seal(payload, err) == 0;
-		at += (off_t)lengths.payload;
 	}
 	if (whole) {
-		link_forward(link, FRAME_RESULTS, head, lengths.head, payload);
-		*offset = at;
+		forward(link, head, lengths.head, fetch, heads, payload);
+		*offset = at + (off_t)lengths.payload;
 	}
 	blob_unref(payload);
 	free(head);
@@ -168,13 +183,13 @@ static int send_from_file(const struct kept_results *kept, off_t *offset, struct
 }
 
 int kept_results_send(const struct kept_results *kept, struct kept_place *place, struct link *link,
-		      struct ipp_error *err)
+		      uint64_t fetch, bool heads, struct ipp_error *err)
 {
 	const struct kept_frame *frame = &kept->frames[place->frame];
 
 	if (place->frame == kept->n_frames)
-		return send_from_file(kept, &place->offset, link, err);
-	link_forward(link, FRAME_RESULTS, frame->head, frame->head_bytes, frame->payload);
+		return send_from_file(kept, &place->offset, link, fetch, heads, err);
+	forward(link, frame->head, frame->head_bytes, fetch, heads, frame->payload);
 	place->frame++;
 	return 0;
 }

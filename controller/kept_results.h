@@ -35,8 +35,9 @@ struct kept_place kept_results_end(const struct kept_results *kept);
 bool kept_place_before(const struct kept_place *a, const struct kept_place *b);
 
 /* Send the frame at *place, which is not the end, and move it on.  0, or the file cannot be read.
- */
+ *   fetch  the number that the frame gets
+ *   heads  without its payload */
 int kept_results_send(const struct kept_results *kept, struct kept_place *place, struct link *link,
-		      struct ipp_error *err);
+		      uint64_t fetch, bool heads, struct ipp_error *err);
 
 #endif

@@ -28,8 +28,10 @@ static int64_t realtime_us(void)
 static char *label_new(enum request_kind kind, const char *label)
 {
 	static const char *const verbs[] = {
-		[REQUEST_MAP] = "",	  [REQUEST_APPLY] = "",	 [REQUEST_PUSH] = "push ",
-		[REQUEST_PULL] = "pull ", [REQUEST_LIST] = "ls", [REQUEST_REMOVE] = "rm ",
+		[REQUEST_MAP] = "",	  [REQUEST_APPLY] = "",
+		[REQUEST_PUSH] = "push ", [REQUEST_SCATTER] = "scatter ",
+		[REQUEST_PULL] = "pull ", [REQUEST_GATHER] = "gather ",
+		[REQUEST_LIST] = "ls",	  [REQUEST_REMOVE] = "rm ",
 	};
 	char *text;
 
@@ -73,6 +75,28 @@ struct request *request_new(struct client *client, uint64_t id, enum request_kin
 	return request;
 }
 
+int request_add_targets(struct request *request, const Ipp__Targets *targets)
+{
+	const size_t n = request->n_targets + targets->n_ranks;
+	uint32_t *room;
+
+	if (targets->n_ranks == 0 || n > request->total)
+		return -EPROTO;
+	room = realloc(request->targets, n * sizeof(*room));
+	if (!room)
+		return -ENOMEM;
+	memcpy(room + request->n_targets, targets->ranks, targets->n_ranks * sizeof(*room));
+	request->targets = room;
+	request->n_targets = (uint32_t)n;
+	return 0;
+}
+
+bool request_is_whole(const struct request *request)
+{
+	return request->kind == REQUEST_SCATTER ? request->n_targets == request->total
+						: request->total != UINT64_MAX;
+}
+
 int request_keep_call(struct request *request, const struct frame *frame)
 {
 	request->call = malloc(frame->head_bytes + 1);
@@ -82,6 +106,12 @@ int request_keep_call(struct request *request, const struct frame *frame)
 	request->call_bytes = frame->head_bytes;
 	request->arguments = blob_ref(frame->payload);
 	return 0;
+}
+
+int request_keep_results(struct request *request)
+{
+	request->kept = kept_results_new(&request->cluster->kept_bytes);
+	return request->kept ? 0 : -ENOMEM;
 }
 
 struct request *request_find(struct request *list, uint64_t id)

@@ -18,12 +18,14 @@ struct cluster;
 struct kept_results;
 
 enum request_kind {
-	REQUEST_MAP,	/* tasks for whichever engine is free */
-	REQUEST_APPLY,	/* a task for each target */
-	REQUEST_PUSH,	/* a value for each target; answered by one DONE */
-	REQUEST_PULL,	/* a RESULTS from each target */
-	REQUEST_LIST,	/* a NAMES from each target */
-	REQUEST_REMOVE, /* answered by one DONE */
+	REQUEST_MAP,	 /* tasks for whichever engine is free */
+	REQUEST_APPLY,	 /* a task for each target */
+	REQUEST_PUSH,	 /* a value for each target; answered by one RESULTS */
+	REQUEST_SCATTER, /* the same, each target having a value of its own */
+	REQUEST_PULL,	 /* a RESULTS from each target */
+	REQUEST_GATHER,	 /* the same */
+	REQUEST_LIST,	 /* likewise */
+	REQUEST_REMOVE,	 /* answered by one RESULTS */
 };
 
 enum request_state {
@@ -46,7 +48,7 @@ struct request {
 	enum request_kind kind;
 	struct cluster *cluster;
 	struct client *client; /* borrowed; NULL: it left, and the request is detached */
-	uint32_t *targets;     /* ranks; apply and push */
+	uint32_t *targets;     /* ranks; all but maps */
 	uint32_t n_targets;
 	uint8_t *call; /* packed Call, as the client sent it */
 	size_t call_bytes;
@@ -58,8 +60,9 @@ struct request {
 	double task_us;		 /* how long its tasks have been taking; 0: not known yet */
 	double long_us;		 /* how long the longest of late took; likewise */
 	double served_us;	 /* engine time it was given, see scheduler.h */
-	Ipp__Failure **failures; /* push: targets that could not */
+	Ipp__Failure **failures; /* push and remove: targets that could not */
 	size_t n_failures;
+	unsigned n_moving; /* pull: values on their way from other nodes, see errand.h */
 
 	/* What lists of requests and those that depend on it want to know. */
 	enum request_state state;
@@ -93,8 +96,17 @@ struct request {
 struct request *request_new(struct client *client, uint64_t id, enum request_kind kind,
 			    const Ipp__Targets *targets, const char *label);
 
+/* More targets of a scatter.  0, -EPROTO or -ENOMEM. */
+int request_add_targets(struct request *request, const Ipp__Targets *targets);
+
+/* Its client has sent all of it. */
+bool request_is_whole(const struct request *request);
+
 /* Keep the packed call to open it on engines. 0 or -ENOMEM. */
 int request_keep_call(struct request *request, const struct frame *frame);
+
+/* It is detached: what it gives is kept.  0 or -ENOMEM. */
+int request_keep_results(struct request *request);
 
 struct request *request_find(struct request *list, uint64_t id); /* NULL: not there */
 

@@ -5,6 +5,7 @@
 #include "controller/client.h"
 #include "controller/curfew.h"
 #include "controller/engine.h"
+#include "controller/errand.h"
 #include "controller/request.h"
 
 /* Work an engine should have before it, so that a round trip never leaves it idle; and the level at
@@ -122,7 +123,7 @@ static bool give_some(struct engine *engine, struct request *request)
 /* Where the next in line has to wait, such as for the engine to be idle, nobody overtakes it. */
 static bool serve(struct cluster *cluster, struct engine *engine)
 {
-	struct slice *pinned = slices_pop(&engine->pinned);
+	struct slice *pinned = errand_must_wait(engine) ? NULL : slices_pop(&engine->pinned);
 	struct request *next;
 
 	if (pinned) {

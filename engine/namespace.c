@@ -149,7 +149,9 @@ static Ipp__Value heading(const Ipp__Value *value, char text[TEXT_LISTED + 1])
 void namespace_list(const struct namespace *names, const Ipp__List *list, uint32_t rank,
 		    struct link *link)
 {
-	Ipp__Names answer = IPP__NAMES__INIT;
+	Ipp__Results results = IPP__RESULTS__INIT;
+	Ipp__Result answer = IPP__RESULT__INIT;
+	Ipp__Result *one = &answer;
 	struct listed {
 		Ipp__Value value;
 		char text[TEXT_LISTED + 1];
@@ -158,25 +160,31 @@ void namespace_list(const struct namespace *names, const Ipp__List *list, uint32
 
 	for (const struct named *named = names->first; named; named = named->next)
 		n++;
-	answer.request = list->request;
+	results.request = list->request;
+	results.n_results = 1;
+	results.results = &one;
 	answer.index = list->index;
-	answer.rank = rank;
-	answer.values = calloc(n + 1, sizeof(*answer.values));
+	answer.engine = rank;
+	answer.variables = calloc(n + 1, sizeof(*answer.variables));
 	each = calloc(n + 1, sizeof(*each));
-	for (const struct named *named = names->first; named && answer.values && each;
+	for (const struct named *named = names->first; named && answer.variables && each;
 	     named = named->next) {
-		struct listed *listed = &each[answer.n_values];
+		struct listed *listed = &each[answer.n_variables];
 
 		listed->value = heading(named->push->value, listed->text);
-		answer.values[answer.n_values++] = &listed->value;
+		answer.variables[answer.n_variables++] = &listed->value;
 	}
-	if (!answer.values || !each)
+	if (!answer.variables || !each)
 		answer.error = (char *)"it is out of memory";
-	if (ipp__names__get_packed_size(&answer) > FRAME_HEAD_MAX) {
-		answer.n_values = 0;
+	if (ipp__results__get_packed_size(&results) > FRAME_HEAD_MAX) {
+		answer.n_variables = 0;
 		answer.error = (char *)"it has too many variables to list";
 	}
-	link_send(link, FRAME_NAMES, &answer.base, NULL);
-	free(answer.values);
+	if (answer.error[0]) {
+		answer.outcome = IPP__OUTCOME__ERROR;
+		answer.code = ENOMEM;
+	}
+	link_send(link, FRAME_RESULTS, &results.base, NULL);
+	free(answer.variables);
 	free(each);
 }

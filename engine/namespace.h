@@ -40,7 +40,7 @@ const struct named *namespace_of_serial(const struct namespace *names, uint64_t 
 /* Tell a new worker all of them. */
 void namespace_tell(const struct namespace *names, struct link *worker);
 
-/* Answer a PULL with a RESULTS, a LIST with a NAMES. */
+/* Answer a PULL or a LIST with a RESULTS. */
 void namespace_pull(const struct namespace *names, const Ipp__Pull *pull, uint32_t rank,
 		    struct link *link);
 void namespace_list(const struct namespace *names, const Ipp__List *list, uint32_t rank,

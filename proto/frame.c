@@ -72,7 +72,7 @@ const char *frame_name(unsigned type)
 		[FRAME_CANCEL] = "CANCEL",     [FRAME_CLOSE] = "CLOSE",
 		[FRAME_STOP] = "STOP",	       [FRAME_READY] = "READY",
 		[FRAME_PULL] = "PULL",	       [FRAME_REMOVE] = "REMOVE",
-		[FRAME_LIST] = "LIST",	       [FRAME_NAMES] = "NAMES",
+		[FRAME_LIST] = "LIST",	       [FRAME_ENOUGH] = "ENOUGH",
 		[FRAME_ENDED] = "ENDED",       [FRAME_FETCH] = "FETCH",
 		[FRAME_FINISHED] = "FINISHED", [FRAME_PROBE] = "PROBE",
 		[FRAME_HEALTH] = "HEALTH",     [FRAME_STATUS] = "STATUS",

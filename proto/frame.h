@@ -47,7 +47,7 @@ enum frame_type {		   /* head (proto/ipp.proto) */
 		  FRAME_PULL,	   /* Pull */
 		  FRAME_REMOVE,	   /* Remove */
 		  FRAME_LIST,	   /* List */
-		  FRAME_NAMES,	   /* Names */
+		  FRAME_ENOUGH,	   /* Enough */
 		  FRAME_ENDED,	   /* Ended */
 		  FRAME_FETCH,	   /* Fetch */
 		  FRAME_FINISHED,  /* Finished */

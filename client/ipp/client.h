@@ -150,6 +150,9 @@ int ipp_remove(struct ipp_client *client, const uint32_t *targets, size_t n_targ
 
 /* ---- run functions and commands ---- */
 
+/* What a request is about. */
+enum ipp_work { IPP_RUN, IPP_PUSH, IPP_SCATTER, IPP_PULL, IPP_GATHER, IPP_LIST, IPP_REMOVE };
+
 enum ipp_outcome {
 	IPP_OK,
 	IPP_ERROR,
@@ -174,8 +177,10 @@ struct ipp_result {
 	uint64_t elapsed_us;
 	const char *out, *err; /* what a command wrote; not NUL-terminated */
 	size_t out_bytes, err_bytes;
-	struct ipp_value value; /* what a function returned */
-	unsigned tries;		/* how often it had been run before */
+	struct ipp_value value;		      /* what a function returned */
+	unsigned tries;			      /* how often it had been run before */
+	const struct ipp_variable *variables; /* of an IPP_LIST */
+	size_t n_variables;
 };
 
 /* Named as variables are. */
@@ -263,9 +268,36 @@ int ipp_run(struct ipp_client *client, const struct ipp_run *run, struct ipp_err
 int ipp_submit(struct ipp_client *client, const struct ipp_run *run, struct ipp_request **out,
 	       struct ipp_error *err);
 
+/* Something done with a variable of each target, in the way of the functions above that do it and
+ * wait.  Each target gives a result: its value for IPP_PULL and IPP_GATHER, its variables for
+ * IPP_LIST; IPP_ERROR with code ENOENT where it has no such variable. */
+struct ipp_errand {
+	enum ipp_work what; /* other than IPP_RUN */
+	const uint32_t *targets;
+	size_t n_targets;
+	const char *name;	       /* of the variable; not for IPP_LIST */
+	const struct ipp_value *value; /* to push or scatter */
+	const char *path;	       /* or the file that it is in, as for ipp_push_file() */
+	bool detached;		       /* as in struct ipp_run */
+
+	/* A target has answered; in the order of `targets`.  As in struct ipp_run. */
+	int (*done)(void *owner, const struct ipp_result *result);
+	void *owner;
+};
+
+/* Begin (gives *out); the value was copied when it returns.  A scatter may wait until the
+ * controller has taken most of it: not from within next() or done(). */
+int ipp_submit_errand(struct ipp_client *client, const struct ipp_errand *errand,
+		      struct ipp_request **out, struct ipp_error *err);
+
+/* Wait for an IPP_GATHER without done(), of which nothing was taken with ipp_next(), and join its
+ * parts, as ipp_gather() does. */
+int ipp_join(struct ipp_request *request, struct ipp_gathered *out, struct ipp_error *err);
+
 /* Wait until all its tasks have ended; of a detached one, until all of it was sent.  Returns what
- * ipp_run() would, or -ETIMEDOUT after `timeout_ms` (-1: never); after that and after -EINTR it
- * still runs.  -EDEADLK: its `window` is full, so that nothing can come. */
+ * ipp_run() would, or, of an errand, -ENOENT or -EIO with the targets that could not, or -ETIMEDOUT
+ * after `timeout_ms` (-1: never); after that and after -EINTR it still runs.  -EDEADLK: its
+ * `window` is full, so that nothing can come. */
 int ipp_wait(struct ipp_request *request, int timeout_ms, struct ipp_error *err);
 
 /* Whether that would return at once. */
@@ -323,6 +355,7 @@ struct ipp_fetch {
 	int (*done)(void *owner, const struct ipp_result *result);
 	void *owner;
 	bool unordered;
+	bool heads;  /* arrays without their data, and no output */
 	bool now;    /* what there is; do not wait for the rest */
 	bool forget; /* its results are not needed any more once it has ended and all were given */
 };
@@ -331,14 +364,26 @@ struct ipp_fetched {
 	uint64_t done, failed;	 /* tasks so far */
 	bool running;		 /* with `now`: it has not ended */
 	bool first_failure_ends; /* as in its struct ipp_run */
+	enum ipp_work work;
+	char name[256];	  /* of the variable that it is about */
+	size_t n_targets; /* 0: it is a map */
 };
 
 /* Results of a detached request, whosever it is; several may fetch it, and again.  Without done(),
  * the end of any request.  -ECANCELED: done() stopped it, there is no such request, its results
  * were not kept, or it ended without its remaining results: those that there are have been given.
- */
+ * With done(), of an errand that failed for some targets: -ENOENT or -EIO, which names them. */
 int ipp_fetch(struct ipp_client *client, uint64_t id, const struct ipp_fetch *fetch,
 	      struct ipp_fetched *out, struct ipp_error *err);
+
+/* Of an IPP_GATHER that was left behind: wait for it and join its parts, as ipp_gather() and
+ * ipp_gather_parts() do.  Its arrays come here one after the other. */
+int ipp_fetch_gathered(struct ipp_client *client, uint64_t id, struct ipp_gathered *out,
+		       struct ipp_error *err);
+int ipp_fetch_parts(struct ipp_client *client, uint64_t id,
+		    int (*begin)(void *owner, const struct ipp_value *whole),
+		    int (*take)(void *owner, size_t place, const struct ipp_value *part),
+		    void *owner, struct ipp_error *err);
 
 /* ---- how the engines are ---- */
 

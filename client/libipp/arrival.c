@@ -75,6 +75,31 @@ static void drop_retried(struct arrival *arrival)
 	results->n_results = n;
 }
 
+/* Heads of variables are read here, for all results at once. */
+static int read_variables(struct arrival *arrival)
+{
+	const Ipp__Results *results = arrival->results;
+	size_t n = 0, at = 0;
+
+	for (size_t i = 0; i < results->n_results; i++)
+		n += results->results[i]->n_variables;
+	if (n == 0)
+		return 0;
+	arrival->variables = calloc(n, sizeof(*arrival->variables));
+	if (!arrival->variables)
+		return -ENOMEM;
+	for (size_t i = 0; i < results->n_results; i++) {
+		const Ipp__Result *result = results->results[i];
+
+		arrival->places[i].variable = at;
+		for (size_t k = 0; k < result->n_variables; k++, at++) {
+			arrival->variables[at].name = result->variables[k]->name;
+			value_read(result->variables[k], NULL, &arrival->variables[at].value);
+		}
+	}
+	return 0;
+}
+
 int arrival_new(struct arrival **out, const struct frame *frame, struct ipp_error *err)
 {
 	Ipp__Results *results = ipp__results__unpack(NULL, frame->head_bytes, frame->head);
@@ -92,12 +117,20 @@ int arrival_new(struct arrival **out, const struct frame *frame, struct ipp_erro
 	arrival->payload = blob_ref(frame->payload);
 	blob_close_fd(arrival->payload); /* any number of them may wait */
 	arrival->users = 1;
+	for (size_t i = 0; results->heads && i < results->n_results; i++)
+		results->results[i]->stdout_bytes = results->results[i]->stderr_bytes = 0;
 	for (size_t i = 0; i < results->n_results; i++)
-		if (!locate(results->results[i], arrival->payload, &offset, &arrival->places[i])) {
+		if (results->heads ? !array_is_whole(results->results[i])
+				   : !locate(results->results[i], arrival->payload, &offset,
+					     &arrival->places[i])) {
 			arrival_unref(arrival);
 			return ipp_fail(err, EPROTO,
 					"the controller sent results that are cut short");
 		}
+	if (read_variables(arrival) < 0) {
+		arrival_unref(arrival);
+		return ipp_fail(err, ENOMEM, "out of memory for variables");
+	}
 	drop_retried(arrival);
 	*out = arrival;
 	return 0;
@@ -181,6 +214,7 @@ void arrival_unref(struct arrival *arrival)
 	leave_room(arrival);
 	ipp__results__free_unpacked(arrival->results, NULL);
 	blob_unref(arrival->payload);
+	free(arrival->variables);
 	free(arrival);
 }
 
@@ -191,18 +225,21 @@ void arrival_read(const struct arrival *arrival, size_t i, struct ipp_result *ou
 	const Ipp__Result *head = arrival->results->results[i];
 	const struct place *place = &arrival->places[i];
 
-	*out = (struct ipp_result){.index = head->index,
-				   .engine = head->engine,
-				   .outcome = (enum ipp_outcome)head->outcome,
-				   .code = head->code,
-				   .error = head->error,
-				   .submitted_us = place->submitted_us,
-				   .started_us = head->started_us,
-				   .elapsed_us = head->elapsed_us,
-				   .tries = head->tries,
-				   .out = (const char *)bytes + place->bytes,
-				   .out_bytes = head->stdout_bytes,
-				   .err = (const char *)bytes + place->bytes + head->stdout_bytes,
-				   .err_bytes = head->stderr_bytes};
-	value_read(head->value, bytes + place->array, &out->value);
+	*out = (struct ipp_result){
+		.index = head->index,
+		.engine = head->engine,
+		.outcome = (enum ipp_outcome)head->outcome,
+		.code = head->code,
+		.error = head->error,
+		.submitted_us = place->submitted_us,
+		.started_us = head->started_us,
+		.elapsed_us = head->elapsed_us,
+		.tries = head->tries,
+		.out = (const char *)bytes + place->bytes,
+		.out_bytes = head->stdout_bytes,
+		.err = (const char *)bytes + place->bytes + head->stdout_bytes,
+		.err_bytes = head->stderr_bytes,
+		.variables = arrival->variables ? arrival->variables + place->variable : NULL,
+		.n_variables = head->n_variables};
+	value_read(head->value, arrival->results->heads ? NULL : bytes + place->array, &out->value);
 }

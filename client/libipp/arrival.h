@@ -11,6 +11,7 @@
 struct place {
 	uint64_t bytes; /* where in the payload: stdout, then stderr */
 	uint64_t array;
+	size_t variable; /* where in the arrival's variables */
 	int64_t submitted_us;
 	uint32_t item_bytes;
 };
@@ -30,13 +31,14 @@ struct arrival {
 	struct waiting_room *room; /* where it waits; NULL: it does not */
 	size_t in_memory, in_file; /* bytes; at most one is not 0 */
 	off_t file_at;
-	struct arrival *next; /* in a queue of its owner's */
+	struct ipp_variable *variables; /* of all results, each's behind those before it */
+	struct arrival *next;		/* in a queue of its owner's */
 	size_t users;
 	struct place places[]; /* of each result */
 };
 
 /* Take a RESULTS frame apart (gives, with one user).  -EPROTO when head and payload disagree,
- * -ENOMEM. */
+ * -ENOMEM.  Where it is heads alone, arrays have no data, and there is no output. */
 int arrival_new(struct arrival **out, const struct frame *frame, struct ipp_error *err);
 void arrival_unref(struct arrival *arrival); /* NULL is fine */
 

@@ -1,11 +1,11 @@
 /* The results of detached requests, and the end of any. */
 #include <errno.h>
-#include <inttypes.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "client/libipp/arrival.h"
 #include "client/libipp/engines.h"
+#include "client/libipp/failures.h"
 #include "client/libipp/session.h"
 #include "client/libipp/slots.h"
 
@@ -15,8 +15,9 @@
 struct fetching {
 	struct ipp_client *client;
 	const struct ipp_fetch *fetch;
-	uint64_t request;
-	struct slots slots; /* of results first .. last-1 */
+	uint64_t request, number;
+	struct failures failures; /* of an errand */
+	struct slots slots;	  /* of results first .. last-1 */
 	struct waiting_room waiting;
 	uint64_t first, last; /* the next in turn; one behind the last that is here */
 	Ipp__Finished *finished;
@@ -67,6 +68,7 @@ static int store(struct fetching *fetching, struct arrival *arrival, size_t whic
 
 	if (arrival->results->results[which]->again) /* it failed, and was run once more */
 		return 0;
+	failures_add(&fetching->failures, arrival->results->results[which]);
 	if (fetching->fetch->unordered)
 		return give(fetching, arrival, which);
 	if (index < fetching->first || index - fetching->first >= SPREAD_MAX)
@@ -93,7 +95,10 @@ static int take_results(struct fetching *fetching, const struct frame *frame)
 
 	if (rc < 0)
 		return rc;
-	if (arrival->results->request == fetching->request)
+	if (arrival->results->fetch == fetching->number &&
+	    arrival->results->heads != fetching->fetch->heads)
+		rc = ipp_fail(fetching->err, EPROTO, "the controller sent results without payload");
+	else if (arrival->results->fetch == fetching->number)
 		for (size_t i = 0; rc == 0 && i < arrival->results->n_results; i++)
 			rc = store(fetching, arrival, i);
 	if (rc == 0)
@@ -115,7 +120,7 @@ static bool take(void *waiter, const struct frame *frame)
 	if (frame->type != FRAME_FINISHED)
 		return fetching->rc == 0;
 	finished = ipp__finished__unpack(NULL, frame->head_bytes, frame->head);
-	if (!finished || finished->request != fetching->request) {
+	if (!finished || finished->fetch != fetching->number) {
 		ipp__finished__free_unpacked(finished, NULL);
 		return true;
 	}
@@ -131,15 +136,43 @@ static void send_fetch(const struct fetching *fetching)
 	message.results = fetching->fetch->done != NULL;
 	message.now = fetching->fetch->now;
 	message.forget = fetching->fetch->forget;
+	message.number = fetching->number;
+	message.heads = fetching->fetch->heads;
 	if (fetching->client->link)
 		link_send(fetching->client->link, FRAME_FETCH, &message.base, NULL);
+}
+
+static void send_enough(const struct fetching *fetching)
+{
+	Ipp__Enough enough = IPP__ENOUGH__INIT;
+
+	enough.fetch = fetching->number;
+	if (fetching->client->link)
+		link_send(fetching->client->link, FRAME_ENOUGH, &enough.base, NULL);
+}
+
+static void describe(const Ipp__Finished *finished, struct ipp_fetched *out)
+{
+	*out = (struct ipp_fetched){.done = finished->done,
+				    .failed = finished->failed,
+				    .running = finished->running,
+				    .first_failure_ends = finished->first_failure_ends,
+				    .work = finished->work <= IPP__WORK__REMOVE
+						    ? (enum ipp_work)finished->work
+						    : IPP_RUN,
+				    .n_targets = finished->targets};
+	snprintf(out->name, sizeof(out->name), "%s", finished->name);
 }
 
 int ipp_fetch(struct ipp_client *client, uint64_t id, const struct ipp_fetch *fetch,
 	      struct ipp_fetched *out, struct ipp_error *err)
 {
-	struct fetching fetching = {
-		.client = client, .fetch = fetch, .request = id, .waiting = {.fd = -1}, .err = err};
+	struct fetching fetching = {.client = client,
+				    .fetch = fetch,
+				    .request = id,
+				    .number = ++client->n_fetches,
+				    .waiting = {.fd = -1},
+				    .err = err};
 	const struct ipp_engine *engines;
 	size_t n_engines;
 	int rc = 0;
@@ -157,11 +190,11 @@ int ipp_fetch(struct ipp_client *client, uint64_t id, const struct ipp_fetch *fe
 	if (rc == 0 && fetching.finished->why[0])
 		rc = ipp_fail(err, ECANCELED, "%.480s", fetching.finished->why);
 	if (fetching.finished)
-		*out = (struct ipp_fetched){
-			.done = fetching.finished->done,
-			.failed = fetching.finished->failed,
-			.running = fetching.finished->running,
-			.first_failure_ends = fetching.finished->first_failure_ends};
+		describe(fetching.finished, out);
+	else
+		send_enough(&fetching);
+	if (rc == 0 && out->work != IPP_RUN)
+		rc = failures_verdict(&fetching.failures, out->work, out->name, err);
 	ipp__finished__free_unpacked(fetching.finished, NULL);
 	slots_fini(&fetching.slots);
 	if (fetching.waiting.fd >= 0)

@@ -4,16 +4,31 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "client/libipp/lacking.h"
+#include "client/libipp/failures.h"
+#include "client/libipp/request.h"
 #include "client/libipp/rows.h"
 #include "client/libipp/session.h"
 #include "proto/variable.h"
 
-struct gathering {
+struct gathering;
+
+/* Where the parts are: with engines, or in results that are here or kept by the controller. */
+struct source {
+	struct ipp_client *client;
 	const uint32_t *targets;
+	struct ipp_request *request;
+	uint64_t id;
+	/* Each calls look_at() or take_part(), for each place in turn.  0 or a negative errno. */
+	int (*look)(const struct source *source, struct gathering *gathering);
+	int (*pull)(const struct source *source, struct gathering *gathering);
+};
+
+struct gathering {
+	uint32_t *ranks; /* by place */
+	struct npy *parts;
+	size_t n;
 	const char *name;
-	struct lacking lacking;
-	struct npy *parts; /* by place */
+	struct failures failures;
 	struct npy whole;
 	int (*take)(void *owner, size_t place, const struct ipp_value *part);
 	void *owner;
@@ -43,47 +58,43 @@ static int mismatch(const struct gathering *gathering, size_t place)
 	return ipp_fail(gathering->err, EINVAL,
 			"the parts of '%s' do not fit: engine %u has dtype %s, shape %s, "
 			"engine %u dtype %s, shape %s; pull shows each by itself",
-			gathering->name, gathering->targets[0], first->dtype, one,
-			gathering->targets[place], other->dtype, two);
+			gathering->name, gathering->ranks[0], first->dtype, one,
+			gathering->ranks[place], other->dtype, two);
 }
 
-/* All are looked at, so that all who lack it are named; what is wrong with a part comes second. */
-static int look(void *owner, size_t place, const struct ipp_variable *variables, size_t n)
+/* Another one's value, or NULL: it has none.  All are looked at, so that all who lack it are named;
+ * what is wrong with a part comes second. */
+static void look_at(struct gathering *gathering, size_t place, const struct ipp_value *value)
 {
-	struct gathering *gathering = owner;
 	struct npy *part = &gathering->parts[place];
 	char whence[64 + VARIABLE_NAME_MAX];
-	size_t i = 0;
 	int rc;
 
-	while (i < n && strcmp(variables[i].name, gathering->name) != 0)
-		i++;
-	if (i == n) {
-		lacking_add(&gathering->lacking, gathering->targets[place]);
-		return 0;
+	if (!value) {
+		failures_add_lacking(&gathering->failures, gathering->ranks[place]);
+		return;
 	}
-	snprintf(whence, sizeof(whence), "'%s' of engine %u", gathering->name,
-		 gathering->targets[place]);
 	if (gathering->rc < 0)
-		return 0;
-	rc = rows_describe(part, &variables[i].value, whence, gathering->err);
+		return;
+	snprintf(whence, sizeof(whence), "'%s' of engine %u", gathering->name,
+		 gathering->ranks[place]);
+	rc = rows_describe(part, value, whence, gathering->err);
 	if (rc == 0 && part->n_dims == 0)
 		rc = ipp_fail(gathering->err, EINVAL,
 			      "%s: holds a single item (shape ()): there is no first axis to join "
 			      "along; pull it",
 			      whence);
 	gathering->rc = rc;
-	return 0;
 }
 
-static int fit(struct gathering *gathering, size_t n_targets)
+static int fit(struct gathering *gathering)
 {
 	const struct npy *first = &gathering->parts[0];
 	uint64_t shape[NPY_DIMS_MAX];
 	uint64_t n_rows = 0;
 	bool fortran = true;
 
-	for (size_t i = 0; i < n_targets; i++) {
+	for (size_t i = 0; i < gathering->n; i++) {
 		const struct npy *part = &gathering->parts[i];
 
 		if (strcmp(part->dtype, first->dtype) != 0 || part->n_dims != first->n_dims ||
@@ -145,10 +156,74 @@ static int take_part(void *owner, size_t place, const struct ipp_value *value)
 		return ipp_fail(gathering->err, EAGAIN,
 				"'%s' of engine %u was changed while it was gathered: "
 				"gather it again",
-				gathering->name, gathering->targets[place]);
+				gathering->name, gathering->ranks[place]);
 	if (part.fortran && !gathering->whole.fortran)
 		return take_converted(gathering, place, value);
 	return gathering->take(gathering->owner, place, value);
+}
+
+static int gather_from(const struct source *source, const char *name, size_t n,
+		       int (*begin)(void *owner, const struct ipp_value *whole),
+		       int (*take)(void *owner, size_t place, const struct ipp_value *part),
+		       void *owner, struct ipp_error *err)
+{
+	struct gathering gathering = {.ranks = calloc(n + 1, sizeof(*gathering.ranks)),
+				      .parts = calloc(n + 1, sizeof(*gathering.parts)),
+				      .n = n,
+				      .name = name,
+				      .take = take,
+				      .owner = owner,
+				      .err = err};
+	struct ipp_value whole;
+	int rc = variable_check_name(name, err);
+
+	if (rc == 0 && n == 0)
+		rc = ipp_fail(err, EINVAL, "'%s' cannot be gathered from no engines", name);
+	if (rc == 0 && (!gathering.parts || !gathering.ranks))
+		rc = ipp_fail(err, ENOMEM, "out of memory");
+	if (rc == 0)
+		rc = source->look(source, &gathering);
+	if (rc == 0)
+		rc = failures_verdict(&gathering.failures, IPP_GATHER, name, err);
+	if (rc == 0)
+		rc = gathering.rc;
+	if (rc == 0)
+		rc = fit(&gathering);
+	if (rc == 0) {
+		whole = value_of(&gathering.whole, NULL);
+		rc = begin(owner, &whole);
+	}
+	if (rc == 0)
+		rc = source->pull(source, &gathering);
+	free(gathering.parts);
+	free(gathering.ranks);
+	return rc;
+}
+
+/* ---- from engines ---- */
+
+static int look_for(void *owner, size_t place, const struct ipp_variable *variables, size_t n)
+{
+	struct gathering *gathering = owner;
+	size_t i = 0;
+
+	while (i < n && strcmp(variables[i].name, gathering->name) != 0)
+		i++;
+	look_at(gathering, place, i < n ? &variables[i].value : NULL);
+	return 0;
+}
+
+static int engines_look(const struct source *source, struct gathering *gathering)
+{
+	memcpy(gathering->ranks, source->targets, gathering->n * sizeof(*gathering->ranks));
+	return ipp_list(source->client, gathering->ranks, gathering->n, look_for, gathering,
+			gathering->err);
+}
+
+static int engines_pull(const struct source *source, struct gathering *gathering)
+{
+	return ipp_pull(source->client, gathering->ranks, gathering->n, gathering->name, take_part,
+			gathering, gathering->err);
 }
 
 int ipp_gather_parts(struct ipp_client *client, const uint32_t *targets, size_t n_targets,
@@ -156,34 +231,104 @@ int ipp_gather_parts(struct ipp_client *client, const uint32_t *targets, size_t 
 		     int (*take)(void *owner, size_t place, const struct ipp_value *part),
 		     void *owner, struct ipp_error *err)
 {
-	struct gathering gathering = {.targets = targets,
-				      .name = name,
-				      .parts = calloc(n_targets + 1, sizeof(*gathering.parts)),
-				      .take = take,
-				      .owner = owner,
-				      .err = err};
-	struct ipp_value whole;
-	int rc = variable_check_name(name, err);
+	const struct source engines = {
+		.client = client, .targets = targets, .look = engines_look, .pull = engines_pull};
 
-	if (rc == 0 && n_targets == 0)
-		rc = ipp_fail(err, EINVAL, "'%s' cannot be gathered from no engines", name);
-	if (rc == 0 && !gathering.parts)
-		rc = ipp_fail(err, ENOMEM, "out of memory");
-	if (rc == 0)
-		rc = ipp_list(client, targets, n_targets, look, &gathering, err);
-	if (rc == 0 && gathering.lacking.n > 0)
-		rc = lacking_fail(&gathering.lacking, name, err);
-	else if (rc == 0)
-		rc = gathering.rc;
-	if (rc == 0)
-		rc = fit(&gathering, n_targets);
-	if (rc == 0) {
-		whole = value_of(&gathering.whole, NULL);
-		rc = begin(owner, &whole);
+	return gather_from(&engines, name, n_targets, begin, take, owner, err);
+}
+
+/* ---- from results that the controller keeps ---- */
+
+static int look_at_result(void *owner, const struct ipp_result *result)
+{
+	struct gathering *gathering = owner;
+
+	if (result->index >= gathering->n)
+		return ipp_fail(gathering->err, EPROTO, "a result came that makes no sense");
+	gathering->ranks[result->index] = result->engine;
+	if (result->outcome == IPP_OK) /* the others are in the verdict of who fetches them */
+		look_at(gathering, result->index, &result->value);
+	return 0;
+}
+
+static int take_result(void *owner, const struct ipp_result *result)
+{
+	struct gathering *gathering = owner;
+
+	gathering->rc = take_part(gathering, result->index, &result->value);
+	return gathering->rc;
+}
+
+static int fetch(const struct source *source, bool heads,
+		 int (*done)(void *owner, const struct ipp_result *result),
+		 struct gathering *gathering)
+{
+	const struct ipp_fetch how = {.done = done, .owner = gathering, .heads = heads};
+	struct ipp_fetched fetched;
+	struct ipp_error why;
+	const int rc = ipp_fetch(source->client, source->id, &how, &fetched, &why);
+
+	/* What is wrong with a part, *err says already; who lacks it comes before that. */
+	if (rc < 0 && (heads || gathering->rc == 0))
+		*gathering->err = why;
+	return rc;
+}
+
+static int kept_look(const struct source *source, struct gathering *gathering)
+{
+	return fetch(source, true, look_at_result, gathering);
+}
+
+static int kept_pull(const struct source *source, struct gathering *gathering)
+{
+	const int rc = fetch(source, false, take_result, gathering);
+
+	return gathering->rc != 0 ? gathering->rc : rc;
+}
+
+int ipp_fetch_parts(struct ipp_client *client, uint64_t id,
+		    int (*begin)(void *owner, const struct ipp_value *whole),
+		    int (*take)(void *owner, size_t place, const struct ipp_value *part),
+		    void *owner, struct ipp_error *err)
+{
+	const struct source kept = {
+		.client = client, .id = id, .look = kept_look, .pull = kept_pull};
+	const struct ipp_fetch only_the_end = {.done = NULL};
+	struct ipp_fetched fetched;
+	int rc = ipp_fetch(client, id, &only_the_end, &fetched, err);
+
+	if (rc < 0)
+		return rc;
+	if (fetched.work != IPP_GATHER && fetched.work != IPP_PULL)
+		return ipp_fail(err, EINVAL, "request %u.%u is no gather: its results are fetched",
+				(unsigned)(id >> 32), (unsigned)id);
+	return gather_from(&kept, fetched.name, fetched.n_targets, begin, take, owner, err);
+}
+
+/* ---- from results that are here ---- */
+
+static int request_look(const struct source *source, struct gathering *gathering)
+{
+	const struct ipp_request *request = source->request;
+
+	for (size_t i = 0; i < gathering->n; i++) {
+		const struct slot *slot = slots_of(&request->slots, i);
+		struct ipp_result result;
+
+		arrival_read(slot->arrival, slot->which - 1, &result);
+		look_at_result(gathering, &result);
 	}
-	if (rc == 0)
-		rc = ipp_pull(client, targets, n_targets, name, take_part, &gathering, err);
-	free(gathering.parts);
+	return 0;
+}
+
+static int request_pull(const struct source *source, struct gathering *gathering)
+{
+	const struct ipp_result *result;
+	int rc;
+
+	while ((rc = ipp_next(source->request, -1, &result, gathering->err)) == 1)
+		if (take_result(gathering, result) != 0)
+			return gathering->rc;
 	return rc;
 }
 
@@ -231,6 +376,18 @@ static int store_take(void *owner, size_t place, const struct ipp_value *part)
 	return 0;
 }
 
+static int store_end(struct store *store, const struct store *none, int rc,
+		     struct ipp_gathered *out)
+{
+	if (rc == 0)
+		*out = (struct ipp_gathered){
+			.value = value_of(&store->npy, (uint8_t *)store + STORE_BYTES),
+			.memory = store};
+	else if (store != none)
+		munmap(store, store->bytes);
+	return rc;
+}
+
 int ipp_gather(struct ipp_client *client, const uint32_t *targets, size_t n_targets,
 	       const char *name, struct ipp_gathered *out, struct ipp_error *err)
 {
@@ -239,13 +396,33 @@ int ipp_gather(struct ipp_client *client, const uint32_t *targets, size_t n_targ
 	const int rc = ipp_gather_parts(client, targets, n_targets, name, store_begin, store_take,
 					&store, err);
 
+	return store_end(store, &none, rc, out);
+}
+
+int ipp_fetch_gathered(struct ipp_client *client, uint64_t id, struct ipp_gathered *out,
+		       struct ipp_error *err)
+{
+	struct store none = {.err = err};
+	struct store *store = &none;
+	const int rc = ipp_fetch_parts(client, id, store_begin, store_take, &store, err);
+
+	return store_end(store, &none, rc, out);
+}
+
+int ipp_join(struct ipp_request *request, struct ipp_gathered *out, struct ipp_error *err)
+{
+	const struct source here = {.request = request, .look = request_look, .pull = request_pull};
+	struct store none = {.err = err};
+	struct store *store = &none;
+	int rc = ipp_wait(request, -1, err);
+
+	if (rc == 0 && (request->work != IPP_GATHER || request->detached || request->n_taken > 0))
+		rc = ipp_fail(err, EINVAL,
+			      "nothing to join: it is no gather, or its parts are not all here");
 	if (rc == 0)
-		*out = (struct ipp_gathered){
-			.value = value_of(&store->npy, (uint8_t *)store + STORE_BYTES),
-			.memory = store};
-	else if (store != &none)
-		munmap(store, store->bytes);
-	return rc;
+		rc = gather_from(&here, request->name, request->n_sent, store_begin, store_take,
+				 &store, err);
+	return store_end(store, &none, rc, out);
 }
 
 void ipp_gathered_free(struct ipp_gathered *gathered)

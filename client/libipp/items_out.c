@@ -135,10 +135,10 @@ void items_out_pump(struct ipp_request *request)
 	}
 }
 
-int items_out_targets(struct ipp_request *request, size_t n)
+int items_out_targets(struct ipp_request *request, size_t n, struct ipp_error *err)
 {
 	const int64_t now_us = realtime_us();
-	int rc = slots_grow(&request->slots, 0, 0, n, &request->why);
+	int rc = slots_grow(&request->slots, 0, 0, n, err);
 
 	for (size_t i = 0; rc == 0 && i < n; i++)
 		rc = add_slot(request, 0, now_us);

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct ipp_error;
 struct ipp_request;
 
 /* Ask for items and send them.  The request may be over then. */
@@ -16,8 +17,8 @@ void items_out_pump(struct ipp_request *request);
 /* There is room for many, and more of them. */
 bool items_out_wanted(const struct ipp_request *request);
 
-/* Instead, of a direct view: a result from each of `n` targets, and nothing to send. 0 or -ENOMEM
- * with request->why. */
-int items_out_targets(struct ipp_request *request, size_t n);
+/* Instead, of a direct view: all was sent, and a result comes from each of `n` targets.  0 or
+ * -ENOMEM. */
+int items_out_targets(struct ipp_request *request, size_t n, struct ipp_error *err);
 
 #endif

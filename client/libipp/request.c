@@ -71,6 +71,8 @@ int request_verdict(const struct ipp_request *request, struct ipp_error *err)
 {
 	if (request->rc < 0 && request->why.code != 0)
 		*err = request->why;
+	if (request->rc == 0 && request->work != IPP_RUN)
+		return failures_verdict(&request->failures, request->work, request->name, err);
 	return request->rc;
 }
 
@@ -88,14 +90,15 @@ static struct ipp_request *find(const struct ipp_client *client, uint64_t id)
 static bool take_results(struct ipp_client *client, const struct frame *frame)
 {
 	struct arrival *arrival = NULL;
-	struct ipp_request *request;
+	struct ipp_request *request = NULL;
 	struct ipp_error err;
 
 	if (arrival_new(&arrival, frame, &err) < 0) {
 		session_lose(client, err.text);
 		return true;
 	}
-	request = find(client, arrival->results->request);
+	if (arrival->results->fetch == 0 && !arrival->results->heads)
+		request = find(client, arrival->results->request);
 	if (request)
 		results_in_store(request, arrival);
 	arrival_unref(arrival);
@@ -198,26 +201,10 @@ static uint64_t window_of(const struct ipp_run *run)
 	return run->window && run->window < REQUEST_WINDOW ? run->window : REQUEST_WINDOW;
 }
 
-static int begin(struct ipp_request *request, const struct ipp_run *run, struct ipp_error *err)
-{
-	int rc;
-
-	if (run->n_targets == 0) {
-		request->outgoing = outgoing_new(request->id);
-		if (!request->outgoing)
-			return ipp_fail(err, ENOMEM, "out of memory for items");
-	}
-	rc = call_send(request->client, request->id, run, err);
-	if (rc == 0 && run->n_targets > 0 && items_out_targets(request, run->n_targets) < 0) {
-		send_cancel(request);
-		*err = request->why;
-		rc = -err->code;
-	}
-	return rc;
-}
-
-int ipp_submit(struct ipp_client *client, const struct ipp_run *run, struct ipp_request **out,
-	       struct ipp_error *err)
+int request_submit(struct ipp_client *client, const struct ipp_request *as,
+		   int (*begin)(struct ipp_request *request, const void *what,
+				struct ipp_error *err),
+		   const void *what, struct ipp_request **out, struct ipp_error *err)
 {
 	struct ipp_request *request;
 	int rc;
@@ -226,34 +213,21 @@ int ipp_submit(struct ipp_client *client, const struct ipp_run *run, struct ipp_
 		*err = client->lost;
 		return -err->code;
 	}
-	if (run->n_targets == 0 && !run->next)
-		return ipp_fail(err, EINVAL,
-				"nothing to run on: give targets, or next() for the items "
-				"of a map");
 	request = calloc(1, sizeof(*request));
 	if (!request)
 		return ipp_fail(err, ENOMEM, "out of memory");
-	*request = (struct ipp_request){.client = client,
-					.id = session_request(client),
-					.next_item = run->next,
-					.done = run->done,
-					.pause = run->pause,
-					.items_fd = run->items_fd,
-					.owner = run->owner,
-					.unordered = run->unordered,
-					.detached = run->detached,
-					.window = window_of(run),
-					.queue_end = &request->queue,
-					.waiting = {.fd = -1}};
-	rc = begin(request, run, err);
-	if (rc < 0) {
-		outgoing_free(request->outgoing);
-		results_in_fini(request);
-		free(request);
-		return rc;
-	}
+	*request = *as;
+	request->client = client;
+	request->id = session_request(client);
+	request->queue_end = &request->queue;
+	request->waiting.fd = -1;
 	*client->requests_end = request;
 	client->requests_end = &request->next;
+	rc = begin(request, what, err);
+	if (rc < 0) {
+		ipp_request_free(request);
+		return rc;
+	}
 	if (!client->roster && client->rosters_awaited == 0)
 		engines_ask(client);
 	if (client->draining && is_map(request))
@@ -264,6 +238,39 @@ int ipp_submit(struct ipp_client *client, const struct ipp_run *run, struct ipp_
 		request_end_if_complete(request);
 	*out = request;
 	return 0;
+}
+
+static int begin_run(struct ipp_request *request, const void *what, struct ipp_error *err)
+{
+	const struct ipp_run *run = what;
+	int rc;
+
+	if (run->n_targets == 0) {
+		request->outgoing = outgoing_new(request->id);
+		if (!request->outgoing)
+			return ipp_fail(err, ENOMEM, "out of memory for items");
+	}
+	rc = call_send(request->client, request->id, run, err);
+	return rc == 0 && run->n_targets > 0 ? items_out_targets(request, run->n_targets, err) : rc;
+}
+
+int ipp_submit(struct ipp_client *client, const struct ipp_run *run, struct ipp_request **out,
+	       struct ipp_error *err)
+{
+	const struct ipp_request as = {.next_item = run->next,
+				       .done = run->done,
+				       .pause = run->pause,
+				       .items_fd = run->items_fd,
+				       .owner = run->owner,
+				       .unordered = run->unordered,
+				       .detached = run->detached,
+				       .window = window_of(run)};
+
+	if (run->n_targets == 0 && !run->next)
+		return ipp_fail(err, EINVAL,
+				"nothing to run on: give targets, or next() for the items "
+				"of a map");
+	return request_submit(client, &as, begin_run, run, out, err);
 }
 
 /* Over, and where it was detached the kernel has all of it. */
@@ -326,6 +333,7 @@ void ipp_request_free(struct ipp_request *request)
 	if (!request->over)
 		request_fail(request, -ECANCELED);
 	results_in_fini(request);
+	free(request->name);
 	free(request);
 }
 

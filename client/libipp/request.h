@@ -10,6 +10,7 @@
 
 #include "client/ipp/client.h"
 #include "client/libipp/arrival.h"
+#include "client/libipp/failures.h"
 #include "client/libipp/slots.h"
 #include "proto/error.h"
 
@@ -31,7 +32,10 @@ struct ipp_request {
 	struct event *readable; /* more items may be there; NULL until next() had none */
 	int items_fd;
 	bool unordered, detached;
-	uint64_t window; /* items sent and not taken; 0: no bound, results wait for ever */
+	enum ipp_work work;
+	char *name;		  /* of the variable; NULL where it is about none */
+	struct failures failures; /* of an errand */
+	uint64_t window;	  /* items sent and not taken; 0: no bound, results wait for ever */
 
 	struct outgoing *outgoing; /* NULL: a direct view, or all is sent */
 	bool all_sent;		   /* n_sent is the total */
@@ -52,6 +56,12 @@ struct ipp_request {
 	int rc;	   /* how it ended */
 	struct ipp_error why;
 };
+
+/* Submit a copy of `as` (gives *out): begin() sends it, or says what is wrong. */
+int request_submit(struct ipp_client *client, const struct ipp_request *as,
+		   int (*begin)(struct ipp_request *request, const void *what,
+				struct ipp_error *err),
+		   const void *what, struct ipp_request **out, struct ipp_error *err);
 
 /* It is over, for request->why or for what a callback of the owner's has said; the controller is
  * told. */

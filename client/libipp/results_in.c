@@ -1,6 +1,7 @@
 #include "client/libipp/results_in.h"
 
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "client/libipp/engines.h"
@@ -118,8 +119,25 @@ static int store_one(struct ipp_request *request, struct arrival *arrival, size_
 		slot->arrival = arrival;
 		arrival->users++;
 	}
+	if (request->work != IPP_RUN)
+		failures_add(&request->failures, arrival->results->results[i]);
 	request->n_ended++;
 	return 0;
+}
+
+/* Results of maps do, and so do values from other nodes; those of this node lie where the engine
+ * has them. */
+static bool takes_memory(const struct ipp_request *request, const struct arrival *arrival)
+{
+	struct ipp_client *client = request->client;
+	const char *host;
+
+	if (request->work == IPP_RUN)
+		return request->next_item != NULL;
+	return arrival->results->n_results > 0 &&
+	       (link_ssl(client->link) ||
+		(engines_host(client, arrival->results->results[0]->engine, &host) &&
+		 strcmp(host, client->connection.host) != 0));
 }
 
 void results_in_store(struct ipp_request *request, struct arrival *arrival)
@@ -140,8 +158,8 @@ void results_in_store(struct ipp_request *request, struct arrival *arrival)
 	}
 	results_in_report(request);
 	/* One user is who called us, and the others are slots. */
-	if (request->next_item && !request->unordered && !request->over && arrival->users > 1 &&
-	    request->held != arrival)
+	if (!request->unordered && !request->over && arrival->users > 1 &&
+	    request->held != arrival && takes_memory(request, arrival))
 		arrival_wait(arrival, &request->waiting);
 	request_end_if_complete(request);
 	items_out_pump(request);

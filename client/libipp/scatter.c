@@ -1,9 +1,12 @@
 #include <errno.h>
 
 #include "client/libipp/array_file.h"
-#include "client/libipp/pushes.h"
+#include "client/libipp/errand.h"
+#include "client/libipp/request.h"
 #include "client/libipp/rows.h"
-#include "proto/variable.h"
+#include "client/libipp/session.h"
+
+#define BACKLOG_MAX (4u << 20)
 
 /* An array to cut, in memory and perhaps in a file. */
 struct source {
@@ -55,16 +58,33 @@ static int cut(const struct source *source, uint64_t from, uint64_t to, struct b
 	return rc;
 }
 
-static int scatter(struct ipp_client *client, const uint32_t *targets, size_t n_targets,
-		   const char *name, const struct source *source, struct ipp_error *err)
+static bool is_taken(const void *what)
 {
-	struct pushes pushes = {.client = client, .name = name};
+	const struct ipp_client *client = what;
+
+	return client->link && link_backlog(client->link) < BACKLOG_MAX;
+}
+
+/* Room for another part: what waits here holds a descriptor and memory each. */
+static int make_room(struct ipp_request *request, struct ipp_error *err)
+{
+	struct ipp_client *client = request->client;
+	int rc = is_taken(client) ? 0 : session_until(client, is_taken, client, -1, err);
+
+	if (rc == 0 && request->over) /* somebody cancelled it */
+		rc = request_verdict(request, err);
+	return rc;
+}
+
+static int send_parts(struct ipp_request *request, const struct ipp_errand *errand,
+		      const struct source *source, struct ipp_error *err)
+{
 	const uint64_t n_rows = source->npy.shape[0];
+	const size_t n = errand->n_targets;
 	int rc = 0;
 
-	for (size_t i = 0; rc == 0 && i < n_targets; i++) {
-		const uint64_t from = rows_share(n_rows, n_targets, i);
-		const uint64_t to = rows_share(n_rows, n_targets, i + 1);
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		const uint64_t from = rows_share(n_rows, n, i), to = rows_share(n_rows, n, i + 1);
 		const struct npy part = rows_part(&source->npy, to - from);
 		const struct ipp_value value = {.kind = IPP_ARRAY,
 						.bytes = part.data_bytes,
@@ -76,40 +96,68 @@ static int scatter(struct ipp_client *client, const uint32_t *targets, size_t n_
 
 		rc = cut(source, from, to, &payload, err);
 		if (rc == 0)
-			rc = pushes_send(&pushes, targets + i, 1, &value, payload, err);
+			rc = make_room(request, err);
+		if (rc == 0)
+			push_frame(request, errand->targets + i, 1, n, &value, payload);
 		blob_unref(payload);
 	}
-	return rc == 0 ? pushes_finish(&pushes, err) : rc;
+	return rc;
+}
+
+static int send_value(struct ipp_request *request, const struct ipp_errand *errand,
+		      struct ipp_error *err)
+{
+	struct source source = {.data = errand->value->data, .fd = -1};
+	int rc = rows_describe(&source.npy, errand->value, errand->name, err);
+
+	if (rc == 0)
+		rc = check(&source.npy, errand->n_targets, errand->name, err);
+	return rc == 0 ? send_parts(request, errand, &source, err) : rc;
+}
+
+static int send_file(struct ipp_request *request, const struct ipp_errand *errand,
+		     struct ipp_error *err)
+{
+	struct array_file file;
+	struct source source;
+	int rc = array_file_open(&file, errand->path, err);
+
+	if (rc != 0)
+		return rc;
+	source = (struct source){.npy = file.npy, .data = file.value.data, .fd = file.fd};
+	rc = check(&source.npy, errand->n_targets, errand->path, err);
+	if (rc == 0)
+		rc = send_parts(request, errand, &source, err);
+	array_file_close(&file);
+	return rc;
+}
+
+int scatter_send(struct ipp_request *request, const struct ipp_errand *errand,
+		 struct ipp_error *err)
+{
+	return errand->path ? send_file(request, errand, err) : send_value(request, errand, err);
 }
 
 int ipp_scatter(struct ipp_client *client, const uint32_t *targets, size_t n_targets,
 		const char *name, const struct ipp_value *array, struct ipp_error *err)
 {
-	struct source source = {.data = array->data, .fd = -1};
-	int rc = variable_check_name(name, err);
+	const struct ipp_errand errand = {.what = IPP_SCATTER,
+					  .targets = targets,
+					  .n_targets = n_targets,
+					  .name = name,
+					  .value = array};
 
-	if (rc == 0)
-		rc = rows_describe(&source.npy, array, name, err);
-	if (rc == 0)
-		rc = check(&source.npy, n_targets, name, err);
-	return rc == 0 ? scatter(client, targets, n_targets, name, &source, err) : rc;
+	return errand_run(client, &errand, err);
 }
 
 int ipp_scatter_file(struct ipp_client *client, const uint32_t *targets, size_t n_targets,
 		     const char *name, const char *path, struct ipp_error *err)
 {
-	struct array_file file;
-	struct source source;
-	int rc = variable_check_name(name, err);
+	const struct ipp_errand errand = {.what = IPP_SCATTER,
+					  .targets = targets,
+					  .n_targets = n_targets,
+					  .name = name,
+					  .path = path};
 
-	if (rc == 0)
-		rc = array_file_open(&file, path, err);
-	if (rc != 0)
-		return rc;
-	source = (struct source){.npy = file.npy, .data = file.value.data, .fd = file.fd};
-	rc = check(&source.npy, n_targets, path, err);
-	if (rc == 0)
-		rc = scatter(client, targets, n_targets, name, &source, err);
-	array_file_close(&file);
-	return rc;
+	return errand_run(client, &errand, err);
 }

@@ -38,6 +38,7 @@ struct ipp_client {
 	struct event *timer; /* of a wait with a deadline */
 	uint32_t number;     /* ours, from the controller; 0 before its WELCOME */
 	uint32_t n_requests; /* so far */
+	uint64_t n_fetches;  /* likewise */
 
 	/* The frame types that the function which waits takes; returns false when it has enough. */
 	bool (*take)(void *waiter, const struct frame *frame);

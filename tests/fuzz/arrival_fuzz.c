@@ -3,6 +3,7 @@
  * Whatever comes, each result's bytes lie in the payload. */
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "client/libipp/arrival.h"
 #include "proto/error.h"
@@ -26,7 +27,9 @@ static void read_all(struct arrival *arrival)
 		arrival_read(arrival, i, &result);
 		touch(result.out, result.out_bytes);
 		touch(result.err, result.err_bytes);
-		if (result.value.kind == IPP_ARRAY)
+		for (size_t k = 0; k < result.n_variables; k++)
+			touch(result.variables[k].name, strlen(result.variables[k].name));
+		if (result.value.kind == IPP_ARRAY && !arrival->results->heads)
 			touch(result.value.data, result.value.bytes);
 		else if (result.value.kind == IPP_TEXT)
 			touch(result.value.text, result.value.bytes + 1);

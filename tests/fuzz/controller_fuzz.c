@@ -163,9 +163,10 @@ static void confirms(struct peer *peer)
 /* What a controller knows from clients, and from engines. */
 static const uint16_t clients[] = {FRAME_ROSTER, FRAME_PUSH,   FRAME_CALL,     FRAME_TASKS,
 				   FRAME_END,	 FRAME_CANCEL, FRAME_PULL,     FRAME_LIST,
-				   FRAME_REMOVE, FRAME_FETCH,  FRAME_REQUESTS, FRAME_STATUS};
-static const uint16_t engines[] = {FRAME_RESULTS, FRAME_DONE,  FRAME_NOTICE, FRAME_HEALTH,
-				   FRAME_NAMES,	  FRAME_SHARE, FRAME_REMOVE};
+				   FRAME_REMOVE, FRAME_FETCH,  FRAME_REQUESTS, FRAME_STATUS,
+				   FRAME_ENOUGH};
+static const uint16_t engines[] = {FRAME_RESULTS, FRAME_DONE,  FRAME_NOTICE,
+				   FRAME_HEALTH,  FRAME_SHARE, FRAME_REMOVE};
 
 static void happens(struct source *source)
 {

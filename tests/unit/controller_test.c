@@ -441,10 +441,10 @@ static void clients_take_turns(void **state)
 
 /* ---- variables ---- */
 
-static Ipp__Done *done_of(struct peer *client, size_t nth)
+static Ipp__Results *results_of(struct peer *client, size_t nth)
 {
-	turn_until(base, count(client, FRAME_DONE) == nth);
-	return peer_message(client, latest(client, FRAME_DONE), &ipp__done__descriptor);
+	turn_until(base, count(client, FRAME_RESULTS) == nth);
+	return peer_message(client, latest(client, FRAME_RESULTS), &ipp__results__descriptor);
 }
 
 static void a_push_names_each_target_that_could_not(void **state)
@@ -452,23 +452,24 @@ static void a_push_names_each_target_that_could_not(void **state)
 	uint64_t request;
 	struct peer *client = client_joins(&request), *engine = engine_joins(0);
 	struct peer *dying = engine_joins(1);
-	Ipp__Done *done;
+	Ipp__Results *results;
 
 	(void)state;
 	push(client, request, (uint32_t[]){0, 1, 7}, 3, "x", 1);
 	turn_until(base, count(engine, FRAME_PUSH) == 1 && count(dying, FRAME_PUSH) == 1);
 	answer_done(engine, request);
 	turn_a_while(base);
-	assert_int_equal(count(client, FRAME_DONE), 0);
+	assert_int_equal(count(client, FRAME_RESULTS), 0);
 	leaves(dying);
-	done = done_of(client, 1);
-	assert_int_equal(done->request, request);
-	assert_int_equal(done->n_failures, 2);
-	assert_int_equal(done->failures[0]->rank, 7);
-	assert_string_equal(done->failures[0]->text, "there is no such engine");
-	assert_int_equal(done->failures[1]->rank, 1);
-	assert_non_null(strstr(done->failures[1]->text, "engine 1 on n9 was lost"));
-	ipp__done__free_unpacked(done, NULL);
+	results = results_of(client, 1);
+	assert_int_equal(results->request, request);
+	assert_int_equal(results->n_results, 3);
+	assert_int_equal(results->results[0]->outcome, IPP__OUTCOME__OK);
+	assert_int_equal(results->results[1]->engine, 1);
+	assert_non_null(strstr(results->results[1]->error, "engine 1 on n9 was lost"));
+	assert_int_equal(results->results[2]->engine, 7);
+	assert_string_equal(results->results[2]->error, "there is no such engine");
+	ipp__results__free_unpacked(results, NULL);
 }
 
 static void an_engine_that_comes_back_gets_its_variables_and_lives(void **state)
@@ -483,7 +484,7 @@ static void an_engine_that_comes_back_gets_its_variables_and_lives(void **state)
 		turn_until(base, count(engine, FRAME_PUSH) == i + 1);
 		answer_done(engine, request + i);
 	}
-	ipp__done__free_unpacked(done_of(client, 3), NULL);
+	ipp__results__free_unpacked(results_of(client, 3), NULL);
 	leaves(engine);
 	engine = engine_joins(0);
 	turn_until(base, count(engine, FRAME_PUSH) == 2);
@@ -501,11 +502,11 @@ static void an_engine_that_comes_back_gets_its_variables_and_lives(void **state)
 	assert_int_equal(sum, 2 + 4); /* the later x */
 	turn_a_while(base);
 	assert_false(engine->closed);
-	assert_int_equal(count(client, FRAME_DONE), 3);
+	assert_int_equal(count(client, FRAME_RESULTS), 3);
 	push(client, request + 3, (uint32_t[]){0}, 1, "z", 1);
 	turn_until(base, count(engine, FRAME_PUSH) == 3);
 	answer_done(engine, request + 3);
-	ipp__done__free_unpacked(done_of(client, 4), NULL);
+	ipp__results__free_unpacked(results_of(client, 4), NULL);
 }
 
 static void says_replaced(struct peer *engine, uint64_t serial)
@@ -562,7 +563,7 @@ static void what_is_for_an_engine_that_is_away_waits_for_it(void **state)
 {
 	uint64_t request;
 	struct peer *client = client_joins(&request), *engine = engine_joins(0);
-	Ipp__Done *done;
+	Ipp__Results *results;
 	Ipp__Push *pushed;
 
 	(void)state;
@@ -571,9 +572,9 @@ static void what_is_for_an_engine_that_is_away_waits_for_it(void **state)
 	answer_done(engine, request);
 	leaves(engine);
 	push(client, request + 1, (uint32_t[]){0}, 1, "x", 2);
-	done = done_of(client, 2);
-	assert_int_equal(done->n_failures, 0);
-	ipp__done__free_unpacked(done, NULL);
+	results = results_of(client, 2);
+	assert_int_equal(results->results[0]->outcome, IPP__OUTCOME__OK);
+	ipp__results__free_unpacked(results, NULL);
 	apply(client, request + 2, (uint32_t[]){0}, 1);
 	turn_a_while(base);
 	engine = engine_joins(0);
@@ -584,7 +585,7 @@ static void what_is_for_an_engine_that_is_away_waits_for_it(void **state)
 	answer_done(engine, pushed->request);
 	ipp__push__free_unpacked(pushed, NULL);
 	answer_one(engine, request + 2, 0, 10);
-	turn_until(base, count(client, FRAME_RESULTS) == 1);
+	turn_until(base, count(client, FRAME_RESULTS) == 3);
 	assert_false(engine->closed);
 }
 

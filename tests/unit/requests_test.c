@@ -208,7 +208,7 @@ static void ended_requests_are_remembered_as_they_ended(void **state)
 	push(client, request + 3, (uint32_t[]){0, 5}, 2, "x", 1);
 	turn_until(base, count(engine, FRAME_PUSH) == 1);
 	answer_done(engine, request + 3);
-	turn_until(base, count(client, FRAME_DONE) == 1);
+	turn_until(base, count(client, FRAME_RESULTS) == 3);
 	assert_state(client, request, "done", 1);
 	assert_state(client, request + 1, "failed", 1);
 	assert_state(client, request + 2, "cancelled", 0);
@@ -315,7 +315,7 @@ static void a_detached_map_that_was_not_sent_whole_ends_with_its_client(void **s
 	turn_a_while(base);
 	leaves(owner);
 	fetch(other, request, false, false, false);
-	assert_finished(other, 1, 0, false, "its client left before it had sent all items");
+	assert_finished(other, 1, 0, false, "its client left before it had sent all of it");
 	assert_state(other, request, "failed", 0);
 }
 
@@ -707,7 +707,6 @@ static void an_answered_errand_makes_room_for_a_map(void **state)
 	uint64_t theirs, mine;
 	struct peer *one = client_joins(&theirs), *other = client_joins(&mine);
 	struct peer *engine = engine_joins(0), *silent = engine_joins(1);
-	Ipp__Names names = IPP__NAMES__INIT;
 	Ipp__Targets targets = IPP__TARGETS__INIT;
 	Ipp__List list = IPP__LIST__INIT;
 
@@ -721,8 +720,7 @@ static void an_answered_errand_makes_room_for_a_map(void **state)
 	map(other, mine, 10);
 	turn_a_while(base);
 	assert_int_equal(count(engine, FRAME_TASKS), 0);
-	names.request = theirs;
-	link_send(engine->link, FRAME_NAMES, &names.base, NULL);
+	answer_one(engine, theirs, 0, 10);
 	assert_given(engine, 1, 0);
 }
 
