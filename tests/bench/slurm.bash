@@ -34,3 +34,25 @@ bench_slurm()
 		memory_rows controller "engine 0 with guard and worker" "${parts[@]}" \
 			"engine 3, on the other node, with guard and worker" "${parts[@]}"
 }
+
+# What TLS costs: the same asked of the engine beside the controller, over Unix sockets, and of one
+# on the other node, which here has the same CPUs.
+bench_links()
+{
+	local key
+
+	# shellcheck disable=SC2016     # $1 is for that shell
+	on_head srun -N2 -n2 --ipp-engines bash -c 'for ((i = 0; i < $1; i++)); do
+		for engine in 0 1; do
+			ipp-run bench --targets $engine --seconds 0.3 --json
+		done
+	done' - "$repeats" >"$scratch/links"
+	title "one engine on the controller's node, on another, and their ratio" Unix TLS ratio
+	for key in functions_per_s push_mb_per_s gather_mb_per_s round_trip_us; do
+		jq -r ".$key" "$scratch/links" | awk 'NR % 2 == 1' | summary >"$scratch/unix"
+		jq -r ".$key" "$scratch/links" | awk 'NR % 2 == 0' | summary >"$scratch/tls"
+		paste "$scratch/unix" "$scratch/tls" |
+			awk '{ printf "%.4g %.4g %.2f\n", $1, $4, $4 / $1 }'
+	done | rows "no-op functions a second" "push of 64 MiB, MB/s" "pull of it, MB/s" \
+		"round trip, us"
+}
