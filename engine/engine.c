@@ -189,6 +189,7 @@ static int take_probe(struct engine *engine, const struct frame *frame)
 	health_describe(&engine->health, &progress, worker_pid(engine->worker),
 			engine->queue.n_tasks, &health);
 	link_send(engine->controller, FRAME_HEALTH, &health.base, NULL);
+	work_look(engine);
 	return 0;
 }
 

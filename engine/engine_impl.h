@@ -44,6 +44,7 @@ struct engine {
 	struct health health;
 	struct time_limits limits;
 	struct progress late; /* what the worker is being killed for, while that is running */
+	bool stopped;	      /* the worker was, by a signal, when we last looked */
 	unsigned idle_deaths; /* workers in a row that died and ran nothing */
 	int32_t rank;
 	bool welcome, goodbye;
@@ -63,6 +64,9 @@ void work_fini(struct engine *engine);
 
 /* Start a worker that is told all that one must know; where none can be, the engine gives up. */
 void work_start(struct engine *engine);
+
+/* Whether the worker is stopped, as it was the last time: then it is replaced. */
+void work_look(struct engine *engine);
 
 void work_end(struct engine *engine); /* end it, and what it is at */
 

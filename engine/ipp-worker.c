@@ -12,6 +12,8 @@
 #include "engine/stray.h"
 #include "engine/worker.h"
 
+#define COPIES_FD 16
+
 /* When memory runs out, a worker goes first: its loss costs one task. */
 static void volunteer_for_oom(void)
 {
@@ -39,7 +41,11 @@ int main(int argc, char **argv)
 	volunteer_for_oom();
 	orphans_adopt();
 	stray_watch();
-	worker_run(base, WORKER_LINK_FD, progress, (uint32_t)atoi(argv[1]));
+	setvbuf(stdout, NULL, _IOLBF, 0); /* in order with what children write; and last words */
+	/* Copies, for a function may close what it knows. */
+	worker_run(base, WORKER_LINK_FD, progress, (uint32_t)atoi(argv[1]),
+		   fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, COPIES_FD),
+		   fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, COPIES_FD));
 	event_base_free(base);
 	return 0;
 }

@@ -56,8 +56,15 @@ static bool kill_children(void)
 	return found;
 }
 
+bool orphans_any(void)
+{
+	siginfo_t info;
+
+	return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
 void orphans_kill(void)
 {
-	while (kill_children())
+	while (orphans_any() && kill_children())
 		;
 }

@@ -5,10 +5,14 @@
 #ifndef IPP_ENGINE_ORPHANS_H
 #define IPP_ENGINE_ORPHANS_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /* From now on orphans below us become our children. */
 void orphans_adopt(void);
+
+/* Whether any process is below us. */
+bool orphans_any(void);
 
 /* Kill and reap all children, and theirs, until none is left but what became another user's. */
 void orphans_kill(void);

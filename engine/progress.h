@@ -17,8 +17,11 @@ struct progress {
 	int64_t start_us;	 /* the same in CLOCK_MONOTONIC */
 	uint64_t running;	 /* 0: none */
 	uint64_t turn;		 /* odd while another task is written in */
+	uint64_t severed;	 /* it ends because a task closed its descriptors */
 
-	uint64_t held; /* the engine writes: not 0 while no task is to be begun */
+	/* The engine writes: */
+	uint64_t held;	  /* not 0 while no task is to be begun */
+	uint64_t careful; /* not 0: find out after each task whether it closed our descriptors */
 };
 
 static inline void progress_begin(struct progress *progress, uint64_t request, uint64_t index,

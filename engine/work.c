@@ -1,13 +1,16 @@
 #include "engine/engine_impl.h"
 
 #include <errno.h>
+#include <event2/buffer.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
+#include <unistd.h>
 
 #include "engine/exits.h"
+#include "engine/oom.h"
+#include "engine/verdict.h"
 #include "engine/worker_process.h"
 #include "proto/error.h"
 #include "proto/frame.h"
@@ -32,17 +35,6 @@ struct kept {
 struct doomed {
 	struct doomed *next;
 	uint64_t request;
-};
-
-/* A task that killed its worker: its result, until its turn comes. */
-struct verdict {
-	struct verdict *next;
-	uint64_t request, index;
-	int64_t started_us;
-	int signal; /* 0: the worker exited with `code` */
-	int code;
-	uint32_t limit_ms;   /* we killed it for running longer; 0: we did not */
-	uint64_t elapsed_us; /* 0: not known */
 };
 
 /* ---- what a new worker must be told ---- */
@@ -181,60 +173,6 @@ static void tell_worker(const struct engine *engine, const struct errand *errand
 
 /* ---- results ---- */
 
-static const struct verdict *verdict_find(const struct engine *engine, uint64_t request,
-					  uint64_t index)
-{
-	const struct verdict *verdict = engine->verdicts;
-
-	while (verdict && (verdict->request != request || verdict->index != index))
-		verdict = verdict->next;
-	return verdict;
-}
-
-static void verdict_drop(struct engine *engine, const struct verdict *verdict)
-{
-	struct verdict **at = &engine->verdicts;
-
-	while (*at != verdict)
-		at = &(*at)->next;
-	*at = verdict->next;
-	free((struct verdict *)verdict);
-}
-
-static void send_verdict(struct engine *engine, const struct verdict *verdict)
-{
-	Ipp__Result result = IPP__RESULT__INIT;
-	Ipp__Results results = IPP__RESULTS__INIT;
-	Ipp__Result *one = &result;
-	char text[256];
-
-	if (verdict->limit_ms > 0)
-		snprintf(text, sizeof(text),
-			 "it ran longer than the %g s of --task-timeout and was killed with its "
-			 "worker",
-			 (double)verdict->limit_ms / 1000);
-	else if (verdict->signal)
-		snprintf(text, sizeof(text), "its worker was killed by signal %d (%s)",
-			 verdict->signal, strsignal(verdict->signal));
-	else
-		snprintf(text, sizeof(text), "it ended its worker with exit code %d",
-			 verdict->code);
-	result.index = verdict->index;
-	result.engine = (uint32_t)engine->rank;
-	result.outcome = verdict->limit_ms ? IPP__OUTCOME__TIMED_OUT
-			 : verdict->signal ? IPP__OUTCOME__KILLED
-					   : IPP__OUTCOME__EXITED;
-	result.code = verdict->signal ? verdict->signal : verdict->code;
-	result.error = text;
-	result.started_us = verdict->started_us;
-	result.elapsed_us = verdict->elapsed_us;
-	results.request = verdict->request;
-	results.n_results = 1;
-	results.results = &one;
-	health_count(&engine->health, one);
-	link_send(engine->controller, FRAME_RESULTS, &results.base, NULL);
-}
-
 /* Go on with what is at the head of the queue, as far as that needs no worker: tasks whose end is
  * known, and errands. */
 static void proceed(struct engine *engine)
@@ -242,13 +180,14 @@ static void proceed(struct engine *engine)
 	const struct slice *first;
 
 	while ((first = engine->queue.first)) {
-		const struct verdict *verdict = verdict_find(engine, first->request, first->from);
+		struct verdict *verdict = verdict_find(engine->verdicts, first->request,
+						       first->from);
 
 		if (errands_due(&engine->errands, first)) {
 			run_errand(engine);
 		} else if (verdict) {
-			send_verdict(engine, verdict);
-			verdict_drop(engine, verdict);
+			verdict_send(verdict, engine->rank, engine->controller, &engine->health);
+			verdict_drop(&engine->verdicts, verdict);
 		} else {
 			return;
 		}
@@ -288,6 +227,7 @@ static void worker_results(struct engine *engine, const struct frame *frame)
 		health_count(&engine->health, results->results[i]);
 		slices_finish_first(&engine->queue);
 	}
+	oom_mark();
 	if (in_turn) {
 		engine->idle_deaths = 0;
 		link_forward(engine->controller, frame->type, frame->head, frame->head_bytes,
@@ -357,7 +297,7 @@ static void give_queue(struct engine *engine)
 		}
 		for (part.to = part.from; part.to < slice->to; part.from = ++part.to) {
 			while (part.to < slice->to &&
-			       !verdict_find(engine, slice->request, part.to))
+			       !verdict_find(engine->verdicts, slice->request, part.to))
 				part.to++;
 			if (part.to > part.from &&
 			    slice_send(&part, worker_link(engine->worker)) < 0)
@@ -401,34 +341,82 @@ static void worker_frame(void *owner, const struct frame *frame)
 		release(engine);
 }
 
-/* The task that its worker died of; NULL: of none, it only happened to be at it. */
-static struct verdict *judge(struct engine *engine, int status)
+static void judge_late(const struct engine *engine, struct verdict *verdict)
+{
+	const uint32_t limit_ms = time_limits_get(&engine->limits, verdict->request);
+
+	verdict->outcome = IPP__OUTCOME__TIMED_OUT;
+	verdict->code = SIGKILL;
+	snprintf(verdict->text, sizeof(verdict->text),
+		 "it ran longer than the %g s of --task-timeout and was killed with its worker",
+		 (double)limit_ms / 1000);
+}
+
+static void judge_killed(struct verdict *verdict, const char *why)
+{
+	verdict->outcome = IPP__OUTCOME__KILLED;
+	verdict->code = SIGKILL;
+	snprintf(verdict->text, sizeof(verdict->text), "its worker %s, and was killed", why);
+}
+
+/* Whether its worker died of the task it was at, rather than by chance while it was at it. */
+static bool judge(struct engine *engine, int status)
 {
 	const struct progress task = worker_progress(engine->worker);
 	const struct progress late = engine->late;
+	const bool severed = worker_was_severed(engine->worker);
 	struct verdict *verdict;
 
 	engine->late.running = 0;
 	/* It was killed for an earlier task, which ended in time after all; or for what was
 	 * cancelled. */
 	if (!task.running || is_doomed(engine, task.request) ||
+	    (severed && !worker_is_careful(engine->worker)) ||
 	    (late.running && (late.request != task.request || late.index != task.index)))
-		return NULL;
-	verdict = calloc(1, sizeof(*verdict));
+		return false;
+	verdict = verdict_add(&engine->verdicts, &task, engine->worker);
 	if (!verdict)
-		return NULL;
-	*verdict = (struct verdict){.next = engine->verdicts,
-				    .request = task.request,
-				    .index = task.index,
-				    .started_us = task.started_us,
-				    .signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,
-				    .code = WIFEXITED(status) ? WEXITSTATUS(status) : 0};
-	if (late.running) {
-		verdict->limit_ms = time_limits_get(&engine->limits, task.request);
-		verdict->elapsed_us = (uint64_t)(time_limits_now_us() - task.start_us);
-	}
-	engine->verdicts = verdict;
-	return verdict;
+		return false;
+	if (late.running && engine->stopped)
+		judge_killed(verdict, "was stopped by a signal and did not go on");
+	else if (late.running)
+		judge_late(engine, verdict);
+	else if (severed)
+		judge_killed(verdict,
+			     "lost the link to it, by closing it or becoming another program");
+	else
+		verdict_of_status(verdict, status);
+	return true;
+}
+
+/* What nobody else is told. */
+static void say_last_words(const struct engine *engine)
+{
+	struct evbuffer *words = evbuffer_new();
+
+	if (!words)
+		return;
+	worker_last_words(engine->worker, words, words);
+	evbuffer_write(words, STDERR_FILENO);
+	evbuffer_free(words);
+}
+
+/* It dies again and again with work but at none: what is first is what it will not do. */
+static void judge_first(struct engine *engine, int status)
+{
+	const struct slice *first = engine->queue.first;
+	struct progress task = {0};
+	struct verdict *verdict;
+
+	if (!first || errands_due(&engine->errands, first))
+		return;
+	task.request = first->request;
+	task.index = first->from;
+	verdict = verdict_add(&engine->verdicts, &task, engine->worker);
+	if (!verdict)
+		return;
+	verdict_of_status(verdict, status);
+	engine->idle_deaths = 0;
 }
 
 static void worker_death(void *owner, int status)
@@ -438,8 +426,10 @@ static void worker_death(void *owner, int status)
 
 	if (judge(engine, status) || killed_by_us)
 		engine->idle_deaths = 0;
-	else
-		engine->idle_deaths++;
+	else if (++engine->idle_deaths == IDLE_DEATHS_MAX)
+		judge_first(engine, status);
+	if (!killed_by_us)
+		say_last_words(engine);
 	work_end(engine);
 	drop_doomed(engine);
 	if (engine->idle_deaths > IDLE_DEATHS_MAX || !engine->dial) {
@@ -461,8 +451,9 @@ void work_start(struct engine *engine)
 
 	engine->late.running = 0;
 	engine->holding = false;
-	engine->worker = worker_start(engine->base, (uint32_t)engine->rank, &worker_events, engine,
-				      &err);
+	engine->stopped = false;
+	engine->worker = worker_start(engine->base, (uint32_t)engine->rank, engine->idle_deaths > 0,
+				      &worker_events, engine, &err);
 	if (!engine->worker) {
 		give_up(engine, err.text);
 		return;
@@ -490,6 +481,21 @@ static void late(void *owner, const struct progress *task)
 	worker_kill(engine->worker);
 }
 
+/* The controller asks from time to time, while it waits for something. */
+void work_look(struct engine *engine)
+{
+	const bool was_stopped = engine->stopped;
+	struct progress task;
+
+	engine->stopped = worker_is_stopped(engine->worker);
+	if (!engine->stopped || !was_stopped)
+		return;
+	if (worker_running(engine->worker, &task) && task.running)
+		late(engine, &task);
+	else
+		worker_kill(engine->worker);
+}
+
 /* ---- what the controller wants done ---- */
 
 int work_add_errand(struct engine *engine, uint16_t type, uint64_t request, uint64_t index,
@@ -514,6 +520,8 @@ int work_add_tasks(struct engine *engine, const struct frame *frame)
 	if (tasks && items_new(&items, tasks, frame->payload, NULL) == 0)
 		slice = slice_new(tasks->request, items, tasks->first, tasks->first + tasks->count);
 	if (slice) {
+		if (!engine->queue.first)
+			oom_mark();
 		slices_append(&engine->queue, slice);
 		if (!engine->holding)
 			pass_to_worker(engine, frame);
@@ -573,6 +581,6 @@ void work_fini(struct engine *engine)
 		engine->kept = next;
 	}
 	while (engine->verdicts)
-		verdict_drop(engine, engine->verdicts);
+		verdict_drop(&engine->verdicts, engine->verdicts);
 	drop_doomed(engine);
 }

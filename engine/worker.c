@@ -3,12 +3,20 @@
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/event.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <malloc.h>
+#include <pthread.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "engine/capture.h"
+#include "engine/oom.h"
+#include "engine/orphans.h"
 #include "engine/runtime.h"
 #include "engine/stray.h"
 #include "engine/variables.h"
@@ -22,6 +30,7 @@
 /* Results wait this long for company, so that short tasks share a frame. */
 #define GATHER_US 1000
 #define GATHER_MAX 512
+#define LARGE_BYTES (16u << 20) /* memory that is given back after such outputs */
 #define GATHER_BYTES (1u << 20)
 #define GATHER_TEXT                                                                                \
 	(16u << 10) /* texts are in the head, which has a bound: long ones go at once              \
@@ -54,6 +63,8 @@ struct worker {
 	struct opened *calls;
 	struct outcome outcome;
 	uint32_t rank;
+	int out, err; /* what functions wrote, see capture.h */
+	volatile uint64_t *glance_out, *glance_err;
 
 	/* Results not sent yet: all of one request. */
 	uint64_t request;
@@ -81,6 +92,8 @@ static void send_results(struct worker *worker)
 
 	if (worker->n_results == 0)
 		return;
+	orphans_kill(); /* a task is over when it returns */
+	oom_mark();
 	if (bytes && (!payload || evbuffer_remove(worker->payload, payload->data, bytes) < 0 ||
 		      blob_seal(payload, NULL) < 0)) {
 		fprintf(stderr, "ipp-worker: engine %u: out of memory for results of %zu bytes\n",
@@ -96,6 +109,8 @@ static void send_results(struct worker *worker)
 	for (size_t i = 0; i < worker->n_results; i++)
 		ipp__result__free_unpacked(worker->results[i], NULL);
 	worker->n_results = 0;
+	if (bytes > LARGE_BYTES)
+		malloc_trim(0);
 }
 
 static Ipp__Value *value_head(const struct outcome *outcome)
@@ -323,7 +338,53 @@ static int store(void *storer, const char *name, const struct ipp_value *value,
 
 /* ---- tasks ---- */
 
-static void run_task(struct worker *worker, struct opened *opened, struct task *task)
+/* A copy of this process, which a function made with fork(). */
+static bool is_copy;
+
+static void note_copy(void)
+{
+	is_copy = true;
+}
+
+/* As a function left them closed, the next file that anybody opens would be stdout. */
+static void open_standard(const struct worker *worker)
+{
+	if (fcntl(STDIN_FILENO, F_GETFD) < 0)
+		open("/dev/null", O_RDONLY);
+	if (fcntl(STDOUT_FILENO, F_GETFD) < 0)
+		dup2(worker->out, STDOUT_FILENO);
+	if (fcntl(STDERR_FILENO, F_GETFD) < 0)
+		dup2(worker->err, STDERR_FILENO);
+}
+
+/* What was written to our own stdout and stderr.  Two system calls for each task are a third of a
+ * short one: hence the glance, where it is not the last for now. */
+static void take_output(struct worker *worker, bool is_last)
+{
+	const bool must = is_last || worker->progress->careful || !worker->glance_out ||
+			  !worker->glance_err;
+
+	if (__fpending(stdout) > 0)
+		fflush(stdout);
+	if (!must && !*worker->glance_out && !*worker->glance_err)
+		return;
+	if (capture_take(worker->out, CAPTURE_ROOM_BYTES, worker->outcome.out) == -EBADF ||
+	    capture_take(worker->err, CAPTURE_ROOM_BYTES, worker->outcome.err) == -EBADF) {
+		worker->progress->severed = 1;
+		_exit(125);
+	}
+	open_standard(worker);
+}
+
+static void say_oom(struct outcome *outcome)
+{
+	const size_t at = strlen(outcome->error);
+
+	if (outcome->kind != IPP__OUTCOME__OK && oom_struck())
+		snprintf(outcome->error + at, sizeof(outcome->error) - at, OOM_TEXT);
+}
+
+static void run_task(struct worker *worker, struct opened *opened, struct task *task, bool is_last)
 {
 	const int64_t started_us = clock_us(CLOCK_REALTIME);
 	const int64_t start_us = clock_us(CLOCK_MONOTONIC);
@@ -346,6 +407,10 @@ static void run_task(struct worker *worker, struct opened *opened, struct task *
 		opened->runtime->run(opened->state, task, &worker->outcome);
 	else
 		outcome_fail(&worker->outcome, IPP__OUTCOME__ERROR, 1, "%s", opened->error);
+	if (is_copy) /* its function was to return but once */
+		_exit(125);
+	take_output(worker, is_last);
+	say_oom(&worker->outcome);
 	gather(worker, opened->call->request, task->index, started_us,
 	       clock_us(CLOCK_MONOTONIC) - start_us);
 	worker->progress->running = 0;
@@ -382,6 +447,7 @@ static void take_tasks(struct worker *worker, const struct frame *frame)
 
 	if (!opened) /* the engine checks what it passes on: this cannot be */
 		exit(125);
+	oom_mark();
 	for (size_t i = 0; i < tasks->count && !worker->halted; i++) {
 		struct task task = {.index = tasks->first + i,
 				    .item = {.text = ""},
@@ -395,7 +461,7 @@ static void take_tasks(struct worker *worker, const struct frame *frame)
 			task.item = item_of(tasks, i, bytes, &text, number);
 		if (!tasks->range)
 			bytes += tasks->item_bytes[i];
-		run_task(worker, opened, &task);
+		run_task(worker, opened, &task, i + 1 == tasks->count);
 		free(text);
 	}
 	send_results(worker);
@@ -442,10 +508,15 @@ static void on_close(void *owner, struct link *link, const struct ipp_error *why
 
 static const struct link_events events = {.on_frame = on_frame, .on_close = on_close};
 
-void worker_run(struct event_base *base, int link_fd, struct progress *progress, uint32_t rank)
+void worker_run(struct event_base *base, int link_fd, struct progress *progress, uint32_t rank,
+		int out, int err)
 {
-	struct worker worker = {.base = base, .progress = progress, .rank = rank};
+	struct worker worker = {
+		.base = base, .progress = progress, .rank = rank, .out = out, .err = err};
 
+	pthread_atfork(NULL, NULL, note_copy);
+	worker.glance_out = capture_glance(out);
+	worker.glance_err = capture_glance(err);
 	worker.variables = variables_new();
 	worker.payload = evbuffer_new();
 	worker.outcome.out = evbuffer_new();

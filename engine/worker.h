@@ -11,7 +11,9 @@
 struct event_base;
 
 /* Serve until the engine closes the link.
- *   link_fd   taken      progress  shared with the engine; NULL where nobody looks */
-void worker_run(struct event_base *base, int link_fd, struct progress *progress, uint32_t rank);
+ *   link_fd  taken      progress  shared with the engine
+ *   out, err what this process' stdout and stderr lead to, see capture.h */
+void worker_run(struct event_base *base, int link_fd, struct progress *progress, uint32_t rank,
+		int out, int err);
 
 #endif

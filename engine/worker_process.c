@@ -4,6 +4,7 @@
 #include <event2/event.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -16,8 +17,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "engine/capture.h"
 #include "engine/orphans.h"
 #include "proto/error.h"
+
+/* Between closing its link, as a process that dies does first of all, and being dead. */
+#define DYING_MS 50
 
 struct worker_process {
 	struct link *link;
@@ -27,7 +32,9 @@ struct worker_process {
 	void *owner;
 	pid_t pid; /* 0 once it was reaped */
 	int pidfd, status;
-	bool closed; /* everything it wrote has been read */
+	int out, err; /* what its stdout and stderr lead to, see capture.h */
+	bool closed;  /* everything it wrote has been read */
+	bool severed; /* it closed its link, and lived */
 };
 
 /* ipp-worker lies beside this program. 0 or -errno, when it cannot be run. */
@@ -43,8 +50,8 @@ static int worker_path(char path[PATH_MAX])
 }
 
 /* In the child: descriptors 3 and 4 are what it knows them as, everything else closes on exec. */
-static void become_worker(const char *path, int link_fd, int progress_fd, uint32_t rank,
-			  pid_t engine)
+static void become_worker(const char *path, const struct worker_process *worker, int link_fd,
+			  int progress_fd, uint32_t rank, pid_t engine)
 {
 	const int link_copy = fcntl(link_fd, F_DUPFD, 16);
 	const int progress_copy = fcntl(progress_fd, F_DUPFD, 16);
@@ -59,8 +66,8 @@ static void become_worker(const char *path, int link_fd, int progress_fd, uint32
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	setpgid(0, 0);
-	/* What a function prints must not mix with the client's output. */
-	dup2(STDERR_FILENO, STDOUT_FILENO);
+	dup2(worker->out, STDOUT_FILENO);
+	dup2(worker->err, STDERR_FILENO);
 	dup2(link_copy, WORKER_LINK_FD);
 	dup2(progress_copy, PROGRESS_FD);
 	close(link_copy);
@@ -91,6 +98,13 @@ static void death_cb(evutil_socket_t fd, short what, void *arg)
 	maybe_report(worker);
 }
 
+static bool is_dead_within(const struct worker_process *worker, int ms)
+{
+	struct pollfd on = {.fd = worker->pidfd, .events = POLLIN};
+
+	return poll(&on, 1, ms) != 0;
+}
+
 static void frame_cb(void *owner, struct link *link, const struct frame *frame)
 {
 	struct worker_process *worker = owner;
@@ -99,7 +113,8 @@ static void frame_cb(void *owner, struct link *link, const struct frame *frame)
 	worker->events->on_frame(worker->owner, frame);
 }
 
-/* It closes its end by dying; if user code did it instead, the worker is of no more use. */
+/* It closes its end by dying; if user code did it instead, or became another program, the worker is
+ * of no more use. */
 static void close_cb(void *owner, struct link *link, const struct ipp_error *why)
 {
 	struct worker_process *worker = owner;
@@ -107,6 +122,7 @@ static void close_cb(void *owner, struct link *link, const struct ipp_error *why
 	(void)link;
 	(void)why;
 	worker->closed = true;
+	worker->severed = worker->pid > 0 && !is_dead_within(worker, DYING_MS);
 	worker_kill(worker);
 	maybe_report(worker);
 }
@@ -126,7 +142,7 @@ static int share_progress(struct worker_process *worker)
 	return fd;
 }
 
-struct worker_process *worker_start(struct event_base *base, uint32_t rank,
+struct worker_process *worker_start(struct event_base *base, uint32_t rank, bool careful,
 				    const struct worker_events *events, void *owner,
 				    struct ipp_error *err)
 {
@@ -145,9 +161,14 @@ struct worker_process *worker_start(struct event_base *base, uint32_t rank,
 	}
 	if (!worker)
 		goto fail;
-	*worker = (struct worker_process){.events = events, .owner = owner, .pidfd = -1};
+	*worker = (struct worker_process){
+		.events = events, .owner = owner, .pidfd = -1, .out = -1, .err = -1};
 	progress_fd = share_progress(worker);
-	if (!worker->progress ||
+	if (worker->progress)
+		worker->progress->careful = careful;
+	worker->out = capture_open();
+	worker->err = capture_open();
+	if (!worker->progress || worker->out < 0 || worker->err < 0 ||
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
 		goto fail;
 	worker->link = link_unix(base, ends[0], &link_events, worker);
@@ -157,7 +178,7 @@ struct worker_process *worker_start(struct event_base *base, uint32_t rank,
 	link_trust(worker->link);
 	worker->pid = fork();
 	if (worker->pid == 0)
-		become_worker(path, ends[1], progress_fd, rank, engine);
+		become_worker(path, worker, ends[1], progress_fd, rank, engine);
 	if (worker->pid < 0) {
 		worker->pid = 0;
 		goto fail;
@@ -195,6 +216,10 @@ void worker_free(struct worker_process *worker)
 		event_free(worker->death);
 	if (worker->pidfd >= 0)
 		close(worker->pidfd);
+	if (worker->out >= 0)
+		close(worker->out);
+	if (worker->err >= 0)
+		close(worker->err);
 	if (worker->progress)
 		munmap(worker->progress, sizeof(*worker->progress));
 	free(worker);
@@ -224,6 +249,32 @@ pid_t worker_pid(const struct worker_process *worker)
 struct progress worker_progress(const struct worker_process *worker)
 {
 	return *worker->progress;
+}
+
+bool worker_was_severed(const struct worker_process *worker)
+{
+	return worker->severed || worker->progress->severed;
+}
+
+bool worker_is_careful(const struct worker_process *worker)
+{
+	return worker->progress->careful;
+}
+
+bool worker_is_stopped(const struct worker_process *worker)
+{
+	siginfo_t info = {0};
+
+	return worker->pid > 0 &&
+	       waitid(P_PID, (id_t)worker->pid, &info, WSTOPPED | WNOHANG | WNOWAIT) == 0 &&
+	       info.si_pid != 0;
+}
+
+void worker_last_words(const struct worker_process *worker, struct evbuffer *out,
+		       struct evbuffer *err)
+{
+	capture_take(worker->out, WORDS_BYTES, out);
+	capture_take(worker->err, WORDS_BYTES, err);
 }
 
 bool worker_running(const struct worker_process *worker, struct progress *out)

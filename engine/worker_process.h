@@ -11,6 +11,7 @@
 #include "engine/progress.h"
 #include "proto/link.h"
 
+struct evbuffer;
 struct event_base;
 struct ipp_error;
 struct worker_process;
@@ -22,8 +23,9 @@ struct worker_events {
 	void (*on_death)(void *owner, int status);
 };
 
-/* Start one (gives); NULL and the reason. */
-struct worker_process *worker_start(struct event_base *base, uint32_t rank,
+/* Start one (gives); NULL and the reason.  A `careful` one is slower, and knows which of its tasks
+ * closed its descriptors. */
+struct worker_process *worker_start(struct event_base *base, uint32_t rank, bool careful,
 				    const struct worker_events *events, void *owner,
 				    struct ipp_error *err);
 void worker_free(struct worker_process *worker); /* kills it and what it left; NULL is fine */
@@ -38,6 +40,20 @@ pid_t worker_pid(const struct worker_process *worker); /* 0 once it is dead */
 
 /* What it is doing, a hint while it lives; what it was doing when it died. */
 struct progress worker_progress(const struct worker_process *worker);
+
+/* It has closed its end of the link, and lived: it died of that.  Only of a careful one is it known
+ * for which task. */
+bool worker_was_severed(const struct worker_process *worker);
+bool worker_is_careful(const struct worker_process *worker);
+
+/* Whether a signal has stopped it. */
+bool worker_is_stopped(const struct worker_process *worker);
+
+/* Add the end of what was written to its stdout and stderr since its last result to `out` and
+ * `err`, WORDS_BYTES of each at most. */
+#define WORDS_BYTES ((size_t)64 << 10)
+void worker_last_words(const struct worker_process *worker, struct evbuffer *out,
+		       struct evbuffer *err);
 
 /* The same for certain; false when it cannot be said just now. */
 bool worker_running(const struct worker_process *worker, struct progress *out);

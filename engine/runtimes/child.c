@@ -160,14 +160,6 @@ void child_read(int fd, struct evbuffer *into)
 	evbuffer_commit_space(into, room, n);
 }
 
-/* Whether any process is below us. */
-static bool have_children(void)
-{
-	siginfo_t info;
-
-	return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
-}
-
 int64_t child_clock_ms(void)
 {
 	struct timespec now;
@@ -185,7 +177,30 @@ int child_left_ms(int64_t deadline_ms)
 	return left < 0 ? 0 : left < INT_MAX ? (int)left : INT_MAX;
 }
 
-/* Collect what it writes until it has ended, or its time is up, which kills it: ETIME or 0. */
+int child_excess(int64_t deadline_ms, const struct outcome *outcome)
+{
+	if (evbuffer_get_length(outcome->out) > CHILD_OUTPUT_BYTES ||
+	    evbuffer_get_length(outcome->err) > CHILD_OUTPUT_BYTES)
+		return EFBIG;
+	return deadline_ms > 0 && child_left_ms(deadline_ms) == 0 ? ETIME : 0;
+}
+
+void child_exceeds(int excess, uint32_t timeout_ms, const char *name, const char *end,
+		   struct outcome *outcome)
+{
+	const bool out = evbuffer_get_length(outcome->out) > CHILD_OUTPUT_BYTES;
+
+	if (excess == ETIME)
+		outcome_fail(outcome, IPP__OUTCOME__TIMED_OUT, SIGKILL,
+			     "%.200s ran longer than the %g s of --task-timeout%s", name,
+			     timeout_ms / 1000.0, end);
+	else
+		outcome_fail(outcome, IPP__OUTCOME__KILLED, SIGKILL,
+			     "%.200s wrote more than %zu MiB to its %s (let it write to a file)%s",
+			     name, CHILD_OUTPUT_BYTES >> 20, out ? "stdout" : "stderr", end);
+}
+
+/* Collect what it writes until it has ended, or is killed for going too far: see child_excess(). */
 static int await(pid_t pid, int pidfd, uint32_t timeout_ms, struct outcome *outcome, int *status)
 {
 	int64_t deadline_ms = timeout_ms ? child_clock_ms() + timeout_ms : 0;
@@ -200,16 +215,18 @@ static int await(pid_t pid, int pidfd, uint32_t timeout_ms, struct outcome *outc
 
 		if (n < 0)
 			continue;
-		if (deadline_ms > 0 && !on[0].revents && child_left_ms(deadline_ms) == 0) {
-			failed = ETIME;
-			deadline_ms = 0;
-			kill(-pid, SIGKILL);
-			kill(pid, SIGKILL); /* it may have moved to another group */
-		}
 		if (on[1].revents)
 			child_read(pipes.out[0], outcome->out);
 		if (on[2].revents)
 			child_read(pipes.err[0], outcome->err);
+		if (on[0].revents || failed)
+			continue;
+		failed = child_excess(deadline_ms, outcome);
+		if (failed) {
+			deadline_ms = 0;
+			kill(-pid, SIGKILL);
+			kill(pid, SIGKILL); /* it may have moved to another group */
+		}
 	}
 	while (waitpid(pid, status, 0) < 0 && errno == EINTR)
 		;
@@ -232,14 +249,14 @@ int child_run(const struct child *child, struct outcome *outcome, int *status)
 	failed = await(pid, pidfd, child->timeout_ms, outcome, status);
 	close(pidfd);
 	/* We are a subreaper: whoever it left behind is our child by now. */
-	alone = !have_children();
+	alone = !orphans_any();
 	if (!alone) {
 		kill(-pid, SIGKILL);
 		orphans_kill(); /* those that left the group, too */
 	}
 	child_read(pipes.out[0], outcome->out);
 	child_read(pipes.err[0], outcome->err);
-	if (!alone && have_children())
+	if (!alone && orphans_any())
 		pipes_close(); /* it became another user's, and may still write there */
 	return failed;
 }
@@ -257,10 +274,8 @@ void child_judge(int status, const char *name, struct outcome *outcome)
 
 void child_refused(const struct child *child, int failed, const char *name, struct outcome *outcome)
 {
-	if (failed == ETIME)
-		outcome_fail(outcome, IPP__OUTCOME__TIMED_OUT, SIGKILL,
-			     "%.200s ran longer than the %g s of --task-timeout and was killed",
-			     name, child->timeout_ms / 1000.0);
+	if (failed == ETIME || failed == EFBIG)
+		child_exceeds(failed, child->timeout_ms, name, " and was killed", outcome);
 	else if (child->directory[0] && access(child->directory, X_OK) < 0)
 		outcome_fail(outcome, IPP__OUTCOME__NO_COMMAND, 126,
 			     "cannot enter the directory %.200s on this node: %s", child->directory,

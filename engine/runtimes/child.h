@@ -15,15 +15,25 @@ struct child {
 	uint32_t timeout_ms;	  /* it is killed then; 0: never */
 };
 
+/* What it may write to stdout, and to stderr. */
+#define CHILD_OUTPUT_BYTES ((size_t)256 << 20)
+
 /* Run it to its end, with /dev/null as stdin; its stdout and stderr, all there is of them, are in
  * the outcome then.  What outlives it is killed: a task is over when its command is.  0 and
- * waitpid()'s status; ETIME, it was killed after timeout_ms; or the errno of what could not be
- * done. */
+ * waitpid()'s status; ETIME, it was killed after timeout_ms; EFBIG, for writing more than it may;
+ * or the errno of what could not be done. */
 int child_run(const struct child *child, struct outcome *outcome, int *status);
 
 /* CLOCK_MONOTONIC; and for poll(), what is left until then: -1, for ever, where it is 0. */
 int64_t child_clock_ms(void);
 int child_left_ms(int64_t deadline_ms);
+
+/* Whether it is to be killed, as child_run() returns it, or 0. */
+int child_excess(int64_t deadline_ms, const struct outcome *outcome);
+
+/* Note that in the outcome; `end` ends the sentence. */
+void child_exceeds(int excess, uint32_t timeout_ms, const char *name, const char *end,
+		   struct outcome *outcome);
 
 /* What is there in a pipe at this moment. */
 void child_read(int fd, struct evbuffer *into);

@@ -153,10 +153,10 @@ static void wrap(const struct shell *shell, const char *line, struct evbuffer *t
 			    line, getpid(), shell->codes[1]);
 }
 
-enum answer { ANSWERED, ENDED, LATE };
+enum answer { ANSWERED, ENDED, TOO_FAR };
 
 /* Give it the text and collect what it writes, until it tells the line's exit code, has ended, or
- * its time is up. */
+ * goes too far, *code being child_excess(). */
 static enum answer converse(struct shell *shell, struct evbuffer *text, uint32_t timeout_ms,
 			    struct outcome *outcome, int *code)
 {
@@ -173,8 +173,9 @@ static enum answer converse(struct shell *shell, struct evbuffer *text, uint32_t
 			on[4].fd = -1;
 		if (poll(on, 5, child_left_ms(deadline_ms)) < 0)
 			continue;
-		if (deadline_ms > 0 && child_left_ms(deadline_ms) == 0)
-			return LATE;
+		*code = child_excess(deadline_ms, outcome);
+		if (*code)
+			return TOO_FAR;
 		if (on[4].revents)
 			evbuffer_write(text, shell->lines[1]);
 		if (on[2].revents)
@@ -249,12 +250,10 @@ static void run_line(struct shell *shell, const Ipp__Call *call, struct evbuffer
 	case ENDED:
 		say_ended(shell_end(shell), name, outcome);
 		break;
-	case LATE:
+	case TOO_FAR:
 		shell_end(shell);
-		outcome_fail(outcome, IPP__OUTCOME__TIMED_OUT, SIGKILL,
-			     "%s ran longer than the %g s of --task-timeout, and its shell was "
-			     "killed; " LOSS,
-			     name, call->task_timeout_ms / 1000.0);
+		child_exceeds(code, call->task_timeout_ms, name,
+			      ", and its shell was killed; " LOSS, outcome);
 		break;
 	case ANSWERED:
 		if (code != 0)

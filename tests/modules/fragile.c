@@ -1,11 +1,16 @@
-/* A module that crashes where no function of it runs: with IPP_TEST_CRASH=load or =unload. */
+/* A module that crashes where no function of it runs, with IPP_TEST_CRASH=load or =unload; and a
+ * function that does to its worker what its item says. */
+#include <fcntl.h>
 #include <ipp/module.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 IPP_MODULE
 
-ipp_function nothing;
+ipp_function nothing, act;
 
 static void crash_at(const char *moment)
 {
@@ -29,4 +34,110 @@ int nothing(struct ipp_call *call)
 {
 	(void)call;
 	return 0;
+}
+
+static void do_abort(void)
+{
+	fprintf(stderr, "last words\n");
+	abort();
+}
+
+static void do_kill(void)
+{
+	raise(SIGKILL);
+}
+
+static void do_leave(void)
+{
+	printf("half a line");
+	exit(9);
+}
+
+/* As most programs hang: deaf to kill. */
+static void do_hang(void)
+{
+	signal(SIGTERM, SIG_IGN);
+	for (;;)
+		pause();
+}
+
+static void do_stop(void)
+{
+	raise(SIGSTOP);
+}
+
+static void do_exec(void)
+{
+	execl("/bin/sleep", "sleep", "1000", (char *)NULL);
+}
+
+static void do_close(void)
+{
+	closefrom(0);
+}
+
+/* As a daemon begins. */
+static void do_close_three(void)
+{
+	for (int fd = 0; fd < 3; fd++)
+		close(fd);
+}
+
+/* The child returns as well. */
+static void do_fork(void)
+{
+	if (fork() < 0)
+		abort();
+}
+
+/* Through stdio, past it, and as a child does. */
+static void do_say(void)
+{
+	printf("out\n");
+	fprintf(stderr, "err\n");
+	if (system("echo child; echo child >&2") != 0)
+		abort();
+}
+
+/* A child and a daemon that stay. */
+static void do_leave_children(void)
+{
+	if (fork() == 0) {
+		do_exec();
+		_exit(1);
+	}
+	if (fork() == 0) {
+		setsid();
+		if (fork() == 0)
+			do_exec();
+		_exit(0);
+	}
+}
+
+static void do_eat(void)
+{
+	const size_t bytes = 16 << 20;
+	char *more;
+
+	fprintf(stderr, "hungry\n");
+	while ((more = malloc(bytes)))
+		memset(more, 1, bytes);
+}
+
+int act(struct ipp_call *call)
+{
+	static const struct {
+		const char *item;
+		void (*act)(void);
+	} acts[] = {
+		{"abort", do_abort}, {"kill", do_kill}, {"leave", do_leave},
+		{"hang", do_hang},   {"stop", do_stop}, {"exec", do_exec},
+		{"close", do_close}, {"fork", do_fork}, {"close three", do_close_three},
+		{"say", do_say},     {"eat", do_eat},	{"leave children", do_leave_children},
+	};
+
+	for (size_t i = 0; i < sizeof(acts) / sizeof(acts[0]); i++)
+		if (strcmp(ipp_item(call)->text, acts[i].item) == 0)
+			acts[i].act();
+	return ipp_return_integer(call, (int64_t)ipp_index(call));
 }

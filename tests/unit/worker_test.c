@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "engine/capture.h"
 #include "engine/progress.h"
 #include "engine/worker.h"
 #include "tests/unit/wire.h"
@@ -28,7 +29,7 @@ static int setup(void **state)
 	if (pid == 0) {
 		base = event_base_new();
 		close(ends[0]);
-		worker_run(base, ends[1], progress, 3);
+		worker_run(base, ends[1], progress, 3, capture_open(), capture_open());
 		event_base_free(base);
 		_exit(0);
 	}
