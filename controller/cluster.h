@@ -44,7 +44,7 @@ struct cluster {
 	size_t kept_bytes; /* results of detached requests, in memory */
 	double served_us;  /* where the line stands, see scheduler.h */
 	uint32_t clients_seen;
-	uint64_t n_pushes;	  /* the serial of the latest */
+	uint64_t serial;	  /* of the latest push or call that neighbours may hand on */
 	struct event *schedule;	  /* made active when there may be something to hand out */
 	struct event *deadline;	  /* for readiness */
 	struct event *deserted;	  /* while it is ready and has no engine */

@@ -9,6 +9,7 @@
 #include "controller/client.h"
 #include "controller/errand.h"
 #include "controller/fetch.h"
+#include "controller/lead.h"
 #include "controller/request.h"
 #include "controller/retry.h"
 #include "controller/returning.h"
@@ -295,13 +296,29 @@ static int take_done(struct engine *engine, const struct frame *frame, struct ip
 	return 0;
 }
 
+static bool has_opened(const struct engine *engine, uint64_t request)
+{
+	return ids_have(&engine->opened, request);
+}
+
+/* Of the push or call of that serial, if the engine was sent it and it is still needed. */
+static struct blob *payload_of(const struct engine *engine, uint64_t serial)
+{
+	const struct request *request = engine->cluster->requests;
+
+	while (request && (request->serial != serial || !has_opened(engine, request->id)))
+		request = request->next;
+	return request ? request->arguments : variables_payload(engine, serial);
+}
+
 static int take_share(struct engine *engine, const struct frame *frame, struct ipp_error *err)
 {
 	Ipp__Share *question = ipp__share__unpack(NULL, frame->head_bytes, frame->head);
 
 	if (!question)
 		return ipp_fail(err, EPROTO, "a SHARE frame is malformed");
-	variables_send(engine, question->serial);
+	/* A neighbour did not give it to the engine: we do, if it is still needed. */
+	link_send(engine->link, FRAME_SHARE, &question->base, payload_of(engine, question->serial));
 	ipp__share__free_unpacked(question, NULL);
 	return 0;
 }
@@ -526,6 +543,33 @@ static void give_errand(struct engine *engine, struct request *request, struct s
 		errand_send(engine, request, slice);
 }
 
+/* Large payloads go to the first engine of a node that needs them, and the others get them there:
+ * what is to be said about that, appended to a packed message, is merged into it. */
+static void open_call(struct engine *engine, struct request *request)
+{
+	const bool shared = lead_could_be(engine, request->arguments);
+	const struct engine *lead = shared ? lead_of(engine, has_opened, request->id) : NULL;
+	Ipp__Call more = IPP__CALL__INIT;
+	uint8_t *head;
+
+	if (shared && request->serial == 0)
+		request->serial = ++engine->cluster->serial;
+	more.serial = request->serial;
+	if (lead)
+		more.lead = lead->share;
+	head = malloc(request->call_bytes + ipp__call__get_packed_size(&more) + 1);
+	if (!head) {
+		link_forward(engine->link, FRAME_CALL, request->call, request->call_bytes,
+			     request->arguments);
+		return;
+	}
+	memcpy(head, request->call, request->call_bytes);
+	link_forward(engine->link, FRAME_CALL, head,
+		     request->call_bytes + ipp__call__pack(&more, head + request->call_bytes),
+		     lead ? NULL : request->arguments);
+	free(head);
+}
+
 void engine_give(struct engine *engine, struct request *request, struct slice *slice)
 {
 	if (request->state == REQUEST_WAITING)
@@ -534,9 +578,8 @@ void engine_give(struct engine *engine, struct request *request, struct slice *s
 		give_errand(engine, request, slice);
 		return;
 	}
-	if (!ids_have(&engine->opened, request->id) && ids_add(&engine->opened, request->id) == 0)
-		link_forward(engine->link, FRAME_CALL, request->call, request->call_bytes,
-			     request->arguments);
+	if (!has_opened(engine, request->id) && ids_add(&engine->opened, request->id) == 0)
+		open_call(engine, request);
 	slice->task_us = request->task_us;
 	if (slice_send(slice, engine->link) < 0) {
 		const uint64_t id = request->id;

@@ -58,7 +58,7 @@ static void push_to(struct request *request, uint32_t rank, const Ipp__Push *pus
 
 	if (engine) {
 		engine_give_pinned(engine); /* what came before it */
-		rc = engine_push(engine, push, cluster->n_pushes, payload);
+		rc = engine_push(engine, push, cluster->serial, payload);
 	}
 	if (rc == 0 && engine->link)
 		return;
@@ -84,7 +84,7 @@ int push_take(struct client *client, const struct frame *frame, struct ipp_error
 	else
 		rc = begin(&request, client, push, err);
 	if (rc == 0 && request) {
-		client->cluster->n_pushes++;
+		client->cluster->serial++;
 		for (size_t i = 0; i < push->targets->n_ranks; i++)
 			push_to(request, push->targets->ranks[i], push, frame->payload);
 		if (request_finished(request))

@@ -53,6 +53,7 @@ struct request {
 	uint8_t *call; /* packed Call, as the client sent it */
 	size_t call_bytes;
 	struct blob *arguments;	 /* its payload, or NULL */
+	uint64_t serial;	 /* by which neighbours ask for that; 0: none was told to */
 	struct slices pending;	 /* maps: not handed out, in order */
 	uint64_t n_received;	 /* items the client has sent */
 	uint64_t total;		 /* how many it will send; UINT64_MAX until it says */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "controller/engine.h"
+#include "controller/lead.h"
 #include "proto/frame.h"
 
 struct variable {
@@ -52,26 +53,15 @@ static Ipp__Push *push_copy(const Ipp__Push *push)
 	return copy;
 }
 
-/* An engine of the same node that has it, or is about to. */
-static const struct engine *lead_of(const struct engine *engine, uint64_t serial)
+static bool has_variable(const struct engine *engine, uint64_t serial)
 {
-	const struct cluster *cluster = engine->cluster;
-
-	for (size_t rank = 0; engine->share && rank < cluster->n_ranks; rank++) {
-		const struct engine *other = engine_find(cluster, (uint32_t)rank);
-
-		if (other && other != engine && other->share &&
-		    strcmp(other->host, engine->host) == 0 && of_serial(other, serial))
-			return other;
-	}
-	return NULL;
+	return of_serial(engine, serial) != NULL;
 }
 
-/* Large values lie in sealed memory, which a neighbour can hand on. */
 static void tell(const struct engine *engine, const struct variable *variable)
 {
-	const struct engine *lead = variable->payload && variable->payload->fd >= 0
-					    ? lead_of(engine, variable->push->serial)
+	const struct engine *lead = lead_could_be(engine, variable->payload)
+					    ? lead_of(engine, has_variable, variable->push->serial)
 					    : NULL;
 	Ipp__Push push = *variable->push;
 
@@ -116,16 +106,11 @@ void variables_restore(struct engine *engine,
 	}
 }
 
-void variables_send(const struct engine *engine, uint64_t serial)
+struct blob *variables_payload(const struct engine *engine, uint64_t serial)
 {
 	const struct variable *variable = of_serial(engine, serial);
-	Ipp__Share gone = IPP__SHARE__INIT;
 
-	gone.serial = serial;
-	if (variable)
-		link_send(engine->link, FRAME_PUSH, &variable->push->base, variable->payload);
-	else
-		link_send(engine->link, FRAME_SHARE, &gone.base, NULL);
+	return variable ? variable->payload : NULL;
 }
 
 void variables_forget(struct engine *engine, const char *name)

@@ -1,6 +1,5 @@
 /* controller/variables.h - what was pushed to an engine, so that it gets it back when it was
- * started again, and how bytes reach a node once: the first of its engines is sent them, the others
- * are told to get them from that one.
+ * started again.
  *
  * Thread: loop thread only. */
 #ifndef IPP_CONTROLLER_VARIABLES_H
@@ -20,8 +19,8 @@ int variables_push(struct engine *engine, const Ipp__Push *push, uint64_t serial
 void variables_restore(struct engine *engine,
 		       void (*note_request)(struct engine *engine, uint64_t request));
 
-/* A neighbour did not give it the value: send it ourselves. */
-void variables_send(const struct engine *engine, uint64_t serial);
+/* The payload of a push that is still the variable's value (borrowed), or NULL. */
+struct blob *variables_payload(const struct engine *engine, uint64_t serial);
 
 void variables_forget(struct engine *engine, const char *name);
 

@@ -19,10 +19,11 @@
 
 #define GOODBYE_S 2 /* for the controller to end after its GOODBYE */
 
-/* A frame that came while a value was being fetched, and waits for its turn. */
+/* A frame whose payload is being fetched from a neighbour, or that came meanwhile and waits. */
 struct held {
 	struct held *next;
 	struct frame frame; /* owns its head and a reference to its payload */
+	uint64_t serial;    /* of what is being fetched */
 };
 
 void engine_leave(struct engine *engine, int exit_code)
@@ -30,6 +31,37 @@ void engine_leave(struct engine *engine, int exit_code)
 	engine->exit_code = exit_code;
 	event_base_loopbreak(engine->base);
 }
+
+/* ---- held frames ---- */
+
+static struct held *held_new(const struct frame *frame)
+{
+	struct held *held = calloc(1, sizeof(*held));
+	uint8_t *head = malloc(frame->head_bytes + 1);
+
+	if (!held || !head) {
+		free(held);
+		free(head);
+		return NULL;
+	}
+	if (frame->head_bytes)
+		memcpy(head, frame->head, frame->head_bytes);
+	held->frame = (struct frame){.type = frame->type,
+				     .head = head,
+				     .head_bytes = frame->head_bytes,
+				     .payload = blob_ref(frame->payload)};
+	return held;
+}
+
+static void held_free(struct held *held)
+{
+	if (!held)
+		return;
+	free((uint8_t *)held->frame.head);
+	blob_unref(held->frame.payload);
+	free(held);
+}
+
 /* ---- what the controller says ---- */
 
 static int take_welcome(struct engine *engine, const struct frame *frame)
@@ -86,6 +118,20 @@ static void tell_done(struct engine *engine, uint64_t request)
 	link_send(engine->controller, FRAME_DONE, &done.base, NULL);
 }
 
+/* Get the frame's payload from the neighbour that has it: then it is obeyed. */
+static int fetch(struct engine *engine, const struct frame *frame, const char *lead,
+		 uint64_t serial)
+{
+	if (!engine->share)
+		return -EPROTO;
+	engine->fetching = held_new(frame);
+	if (!engine->fetching)
+		return -ENOMEM;
+	engine->fetching->serial = serial;
+	share_fetch(engine->share, lead, serial);
+	return 0;
+}
+
 /* A value is here whole (takes `push`). */
 static int accept_push(struct engine *engine, Ipp__Push *push, struct blob *payload)
 {
@@ -109,17 +155,15 @@ static int take_push(struct engine *engine, const struct frame *frame)
 {
 	Ipp__Push *push = ipp__push__unpack(NULL, frame->head_bytes, frame->head);
 
+	int rc;
+
 	if (!push)
 		return -EPROTO;
-	if (!push->lead[0])
+	if (!push->lead[0] || frame->payload)
 		return accept_push(engine, push, frame->payload);
-	if (!engine->share) {
-		ipp__push__free_unpacked(push, NULL);
-		return -EPROTO;
-	}
-	engine->fetching = push;
-	share_fetch(engine->share, push->lead, push->serial);
-	return 0;
+	rc = fetch(engine, frame, push->lead, push->serial);
+	ipp__push__free_unpacked(push, NULL);
+	return rc;
 }
 
 static int take_pull(struct engine *engine, const struct frame *frame)
@@ -152,8 +196,15 @@ static int take_remove(struct engine *engine, const struct frame *frame)
 static int take_call(struct engine *engine, const struct frame *frame)
 {
 	Ipp__Call *call = ipp__call__unpack(NULL, frame->head_bytes, frame->head);
-	const int rc = call ? work_open(engine, frame, call) : -EPROTO;
+	int rc = -EPROTO;
 
+	if (call && call->lead[0] && !frame->payload) {
+		rc = fetch(engine, frame, call->lead, call->serial);
+	} else if (call) {
+		rc = work_open(engine, frame, call);
+		if (rc == 0 && engine->share)
+			share_arrived(engine->share, call->serial);
+	}
 	ipp__call__free_unpacked(call, NULL);
 	return rc;
 }
@@ -224,31 +275,15 @@ static void obey(struct engine *engine, const struct frame *frame)
 
 /* ---- while a neighbour is asked for a value ---- */
 
-static void held_free(struct held *held)
-{
-	free((uint8_t *)held->frame.head);
-	blob_unref(held->frame.payload);
-	free(held);
-}
-
 static void hold(struct engine *engine, const struct frame *frame)
 {
-	struct held *held = calloc(1, sizeof(*held));
-	uint8_t *head = malloc(frame->head_bytes + 1);
+	struct held *held = held_new(frame);
 
-	if (!held || !head) {
+	if (!held) {
 		fprintf(stderr, "ipp-engine: rank %d: out of memory: leaving\n", engine->rank);
 		engine_leave(engine, EXIT_ENGINE_LEFT);
-		free(held);
-		free(head);
 		return;
 	}
-	if (frame->head_bytes)
-		memcpy(head, frame->head, frame->head_bytes);
-	held->frame = (struct frame){.type = frame->type,
-				     .head = head,
-				     .head_bytes = frame->head_bytes,
-				     .payload = blob_ref(frame->payload)};
 	*engine->hold = held;
 	engine->hold = &held->next;
 }
@@ -267,17 +302,39 @@ static void go_on(struct engine *engine)
 	}
 }
 
-/* Whether `payload` is the one that was asked for: then it is taken. */
-static bool accept_fetched(struct engine *engine, struct blob *payload)
+static void arrived(struct engine *engine, struct blob *payload)
 {
-	Ipp__Push *push = engine->fetching;
+	struct held *held = engine->fetching;
 
-	if (variable_check(push->value, payload, NULL) < 0)
-		return false;
 	engine->fetching = NULL;
-	accept_push(engine, push, payload);
+	held->frame.payload = blob_ref(payload);
+	obey(engine, &held->frame);
+	held_free(held);
 	go_on(engine);
-	return true;
+}
+
+/* The variable has been set anew or removed, or the request has ended: of that one's tasks, which
+ * are held, nobody awaits results, and they fail for want of the payload. */
+static void is_gone(struct engine *engine)
+{
+	struct held *held = engine->fetching;
+	const struct frame *frame = &held->frame;
+	Ipp__Push *push = frame->type == FRAME_PUSH
+				  ? ipp__push__unpack(NULL, frame->head_bytes, frame->head)
+				  : NULL;
+	Ipp__Call *call = frame->type == FRAME_CALL
+				  ? ipp__call__unpack(NULL, frame->head_bytes, frame->head)
+				  : NULL;
+
+	engine->fetching = NULL;
+	if (push)
+		tell_done(engine, push->request);
+	else if (!call || work_open(engine, frame, call) < 0)
+		engine_leave(engine, EXIT_ENGINE_LEFT);
+	ipp__push__free_unpacked(push, NULL);
+	ipp__call__free_unpacked(call, NULL);
+	held_free(held);
+	go_on(engine);
 }
 
 static void fetched(void *owner, uint64_t serial, struct blob *payload)
@@ -285,8 +342,12 @@ static void fetched(void *owner, uint64_t serial, struct blob *payload)
 	struct engine *engine = owner;
 	Ipp__Share question = IPP__SHARE__INIT;
 
-	if (engine->goodbye || (payload && accept_fetched(engine, payload)))
+	if (engine->goodbye)
 		return;
+	if (payload) {
+		arrived(engine, payload);
+		return;
+	}
 	question.serial = serial;
 	link_send(engine->controller, FRAME_SHARE, &question.base, NULL);
 }
@@ -294,43 +355,32 @@ static void fetched(void *owner, uint64_t serial, struct blob *payload)
 /* What the controller says to a question of ours; false: it is about something else. */
 static bool take_answer(struct engine *engine, const struct frame *frame)
 {
-	const uint64_t serial = engine->fetching->serial, request = engine->fetching->request;
-	Ipp__Share *gone = frame->type == FRAME_SHARE
-				   ? ipp__share__unpack(NULL, frame->head_bytes, frame->head)
-				   : NULL;
-	Ipp__Push *push = frame->type == FRAME_PUSH
-				  ? ipp__push__unpack(NULL, frame->head_bytes, frame->head)
-				  : NULL;
-	const bool is_gone = gone && gone->serial == serial;
-	const bool is_here = push && push->serial == serial && !push->lead[0];
+	Ipp__Share *answer = frame->type == FRAME_SHARE
+				     ? ipp__share__unpack(NULL, frame->head_bytes, frame->head)
+				     : NULL;
+	const bool ours = answer && answer->serial == engine->fetching->serial;
 
-	ipp__share__free_unpacked(gone, NULL);
-	ipp__push__free_unpacked(push, NULL);
-	if (is_gone) {
-		ipp__push__free_unpacked(engine->fetching, NULL);
-		engine->fetching = NULL;
-		tell_done(engine, request);
-		go_on(engine);
-	}
-	return is_gone || (is_here && accept_fetched(engine, frame->payload));
+	ipp__share__free_unpacked(answer, NULL);
+	if (!ours)
+		return false;
+	share_give_up(engine->share);
+	if (frame->payload)
+		arrived(engine, frame->payload);
+	else
+		is_gone(engine);
+	return true;
 }
 
-static const Ipp__Push *find_for_neighbour(void *owner, uint64_t serial, struct blob **payload)
+static struct blob *find_for_neighbour(void *owner, uint64_t serial)
 {
 	const struct engine *engine = owner;
 	const struct named *named = namespace_of_serial(&engine->names, serial);
 
-	for (const struct errand *errand = engine->errands.first; errand && !named;
-	     errand = errand->next) {
-		const Ipp__Push *push = (const Ipp__Push *)errand->head;
-
-		if (errand->type == FRAME_PUSH && push->serial == serial) {
-			*payload = errand->payload;
-			return push;
-		}
-	}
-	*payload = named ? named->payload : NULL;
-	return named ? named->push : NULL;
+	for (const struct errand *errand = engine->errands.first; errand; errand = errand->next)
+		if (errand->type == FRAME_PUSH &&
+		    ((const Ipp__Push *)errand->head)->serial == serial)
+			return errand->payload;
+	return named ? named->payload : work_payload(engine, serial);
 }
 
 static const struct share_events share_events = {
@@ -434,7 +484,7 @@ int engine_run(struct event_base *base, const struct engine_options *options)
 	work_fini(&engine);
 	link_free(engine.controller);
 	share_close(engine.share);
-	ipp__push__free_unpacked(engine.fetching, NULL);
+	held_free(engine.fetching);
 	while (engine.held) {
 		struct held *next = engine.held->next;
 

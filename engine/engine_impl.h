@@ -36,7 +36,7 @@ struct engine {
 	struct slices queue;	/* no result yet, in order: the worker's tasks, and our errands */
 	struct errands errands;
 	struct share *share;	   /* with neighbours; NULL beside the controller */
-	Ipp__Push *fetching;	   /* its value is with a neighbour; all else waits; NULL: none */
+	struct held *fetching;	   /* its payload is with a neighbour; all else waits; NULL: none */
 	struct held *held, **hold; /* what waits, and where the next goes */
 	struct verdict *verdicts;
 	struct doomed *doomed;
@@ -73,6 +73,9 @@ void work_end(struct engine *engine); /* end it, and what it is at */
 /* A request's CALL, which every worker must see.  0 or -ENOMEM. */
 int work_open(struct engine *engine, const struct frame *frame, const Ipp__Call *call);
 void work_close(struct engine *engine, uint64_t request);
+
+/* The payload of the open CALL of that serial, or NULL. */
+struct blob *work_payload(const struct engine *engine, uint64_t serial);
 
 /* Tasks for the worker.  0, or -EPROTO when they are malformed. */
 int work_add_tasks(struct engine *engine, const struct frame *frame);

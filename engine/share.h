@@ -1,5 +1,6 @@
-/* engine/share.h - large values among the engines of one node: one of them, the lead, is sent the
- * bytes over the network, and its neighbours get the same sealed memory from it.
+/* engine/share.h - large payloads of pushes and calls among the engines of one node: one of them,
+ * the lead, is sent the bytes over the network, and its neighbours get the same sealed memory from
+ * it.
  *
  * Neighbours meet at an abstract Unix socket with a random name and ask the kernel for each other's
  * user.  Thread: loop thread only. */
@@ -15,11 +16,10 @@ struct ipp_error;
 struct share;
 
 struct share_events {
-	/* The value of push number `serial` for a neighbour: its Push, and the payload in *payload
-	 * (both borrowed); NULL when it is not here. */
-	const Ipp__Push *(*find)(void *owner, uint64_t serial, struct blob **payload);
+	/* The payload of number `serial` for a neighbour (borrowed); NULL when it is not here. */
+	struct blob *(*find)(void *owner, uint64_t serial);
 	/* The end of share_fetch(): the payload (borrowed), or NULL when the neighbour does not
-	 * give it. */
+	 * give it, or is silent. */
 	void (*on_fetched)(void *owner, uint64_t serial, struct blob *payload);
 };
 
@@ -30,7 +30,7 @@ void share_close(struct share *share); /* NULL is fine */
 
 const char *share_name(const struct share *share);
 
-/* Push number `serial` has come: give it to those who wait for it.  Who asks for an earlier one
+/* Number `serial` has come: give it to those who wait for it.  Who asks for an earlier one
  * that is not here any more is refused from now on, and not left waiting. */
 void share_arrived(struct share *share, uint64_t serial);
 

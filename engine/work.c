@@ -24,7 +24,7 @@
 /* A CALL, which a new worker must see. */
 struct kept {
 	struct kept *next;
-	uint64_t request;
+	uint64_t request, serial;
 	uint8_t *head;
 	size_t head_bytes;
 	struct blob *payload;
@@ -71,6 +71,7 @@ int work_open(struct engine *engine, const struct frame *frame, const Ipp__Call 
 	if (!kept)
 		return -ENOMEM;
 	*kept = (struct kept){.request = call->request,
+			      .serial = call->serial,
 			      .head = malloc(frame->head_bytes + 1),
 			      .head_bytes = frame->head_bytes,
 			      .payload = blob_ref(frame->payload)};
@@ -85,6 +86,15 @@ int work_open(struct engine *engine, const struct frame *frame, const Ipp__Call 
 	pass_to_worker(engine, frame);
 	return time_limits_set(&engine->limits, call->request, call->task_timeout_ms,
 			       strcmp(call->runtime, "native") ? COMMAND_PATIENCE_MS : 0);
+}
+
+struct blob *work_payload(const struct engine *engine, uint64_t serial)
+{
+	const struct kept *kept = engine->kept;
+
+	while (kept && kept->serial != serial)
+		kept = kept->next;
+	return kept ? kept->payload : NULL;
 }
 
 void work_close(struct engine *engine, uint64_t request)

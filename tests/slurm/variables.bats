@@ -87,3 +87,20 @@ lead_is_asked()
 	[ "${#lines[@]}" -eq 1 ]
 	((lines[0] < 10000000))
 }
+
+@test "a module and its arguments cross the network once for the four engines of a node" {
+	bytes_file large 8000000
+	cat "$(realpath "${B:-build/release}")/tests/modules/sample.so" "$(home)/large" >"$(home)/sample.so"
+	chmod 644 "$(home)/sample.so"
+	run_srun -N2 --ntasks-per-node=4 --ipp-engines bash -c "$received"'
+		before=$(received)
+		ipp-run apply ./sample.so:weigh u=@large 2>&1 | grep -c "must be an array of <f8"
+		echo $(($(received) - before))
+		ipp-run map ./sample.so:square 0:1000 | tail -n 1
+		echo $(($(received) - before))'
+	[ "$status" -eq 0 ]
+	[ "${lines[0]}" = 8 ]
+	((lines[1] > 16000000 && lines[1] < 20000000))
+	[ "${lines[2]}" = 998001 ]
+	((lines[3] > 24000000 && lines[3] < 29000000))
+}

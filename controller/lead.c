@@ -1,0 +1,26 @@
+#include "controller/lead.h"
+
+#include <string.h>
+
+#include "controller/engine.h"
+#include "proto/blob.h"
+
+bool lead_could_be(const struct engine *engine, const struct blob *payload)
+{
+	return engine->share && payload && payload->fd >= 0;
+}
+
+const struct engine *lead_of(const struct engine *engine,
+			     bool (*has)(const struct engine *other, uint64_t id), uint64_t id)
+{
+	const struct cluster *cluster = engine->cluster;
+
+	for (size_t rank = 0; rank < cluster->n_ranks; rank++) {
+		const struct engine *other = engine_find(cluster, (uint32_t)rank);
+
+		if (other && other != engine && other->share &&
+		    strcmp(other->host, engine->host) == 0 && has(other, id))
+			return other;
+	}
+	return NULL;
+}
