@@ -359,7 +359,8 @@ static int take_tasks(struct client *client, const struct frame *frame, struct i
 	if (!request || (request->client == client && request->stopped)) /* it ended meanwhile */
 		goto out;
 	if (request->client != client || request->kind != REQUEST_MAP ||
-	    tasks->first != request->n_received || request->total != UINT64_MAX) {
+	    tasks->first < request->next_item ||
+	    (request->kept && tasks->first > request->next_item) || request->total != UINT64_MAX) {
 		rc = ipp_fail(err, EPROTO, "a TASKS frame came out of turn");
 		goto out;
 	}
@@ -374,6 +375,7 @@ static int take_tasks(struct client *client, const struct frame *frame, struct i
 	scheduler_joins(request);
 	slices_append(&request->pending, slice);
 	request->n_received += tasks->count;
+	request->next_item = tasks->first + tasks->count;
 	cluster_wake(client->cluster);
 out:
 	items_unref(items);

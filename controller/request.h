@@ -56,6 +56,7 @@ struct request {
 	uint64_t serial;	 /* by which neighbours ask for that; 0: none was told to */
 	struct slices pending;	 /* maps: not handed out, in order */
 	uint64_t n_received;	 /* items the client has sent */
+	uint64_t next_item;	 /* index from which on the next ones may be */
 	uint64_t total;		 /* how many it will send; UINT64_MAX until it says */
 	uint64_t n_done;	 /* results given to the client, or targets that answered a push */
 	double task_us;		 /* how long its tasks have been taking; 0: not known yet */

@@ -237,9 +237,11 @@ struct ipp_run {
 
 	/* Items, asked for as there is room for them.  1: *item was set (integer or text, valid
 	 * until the next call); 0: no more; -EAGAIN: none yet, ask again when `items_fd` is to be
-	 * read; or another negative errno, which ends the request and is what ipp_wait() returns,
-	 * with *err as it was. */
+	 * read; 2: this one's result is known, so that no task is made of it: known() stands in for
+	 * done() then, in its turn; or another negative errno, which ends the request and is what
+	 * ipp_wait() returns, with *err as it was. */
 	int (*next)(void *owner, struct ipp_value *item);
+	int (*known)(void *owner, uint64_t index); /* returns what done() does; may be NULL */
 	int items_fd;
 	size_t n_values; /* each item is so many texts, with a NUL between; 0 is 1 */
 
@@ -247,12 +249,15 @@ struct ipp_run {
 	 * request.  NULL: results are kept for ipp_next(). */
 	int (*done)(void *owner, const struct ipp_result *result);
 
-	/* done() was told all that had come: a good moment to flush what it wrote; may be NULL. */
+	/* The same as soon as its result is here, in whatever order: to save it.  May be NULL. */
+	int (*arrived)(void *owner, const struct ipp_result *result);
+
+	/* These were told all that had come: a good moment to flush what they wrote; may be NULL. */
 	void (*pause)(void *owner);
 	void *owner;
 };
-/* next() and done() are called from within functions of this library that are given the client or
- * one of its requests.  They may submit and cancel, but neither wait nor free. */
+/* next(), done() and the others are called from within functions of this library that are given the
+ * client or one of its requests.  They may submit and cancel, but neither wait nor free. */
 
 /* Run it to the end.  0 when every task was reported, however it ended; -EINTR after
  * ipp_interrupt(); -ECANCELED when done() stopped it; -ESHUTDOWN when it was cancelled from outside

@@ -33,6 +33,7 @@ struct arrival {
 	off_t file_at;
 	struct ipp_variable *variables; /* of all results, each's behind those before it */
 	struct arrival *next;		/* in a queue of its owner's */
+	struct arrival *next_fresh;
 	size_t users;
 	struct place places[]; /* of each result */
 };

@@ -6,6 +6,7 @@
 
 #include "client/libipp/outgoing.h"
 #include "client/libipp/request.h"
+#include "client/libipp/results_in.h"
 #include "client/libipp/session.h"
 
 /* Bytes of texts of items sent and without a result: bounds memory in the controller, as
@@ -14,6 +15,8 @@
 /* How far a result may be ahead of the slowest one where they are taken as they come. */
 #define SPREAD_MAX (4u << 20)
 #define BACKLOG_MAX (4u << 20)
+/* Known ones between two looks at the link. */
+#define KNOWN_MAX REQUEST_WINDOW
 
 static int64_t realtime_us(void)
 {
@@ -69,7 +72,27 @@ bool items_out_wanted(const struct ipp_request *request)
 		(outstanding(request) <= window / 2 && request->item_bytes <= WINDOW_BYTES / 2));
 }
 
-/* Ask for an item and send it, or the end. 1: there may be more; 0 or a negative errno: not. */
+/* Nothing is sent for the next index; its turn to be reported comes all the same. */
+static int add_known(struct ipp_request *request)
+{
+	int rc;
+
+	if (!request->done || request->detached)
+		return ipp_fail(&request->why, EINVAL,
+				"next() knows a result that nobody takes: give done(), and not "
+				"`detached`");
+	rc = outgoing_skip(request->outgoing, request->client->link, &request->why);
+	if (rc == 0)
+		rc = add_slot(request, 0, 0);
+	if (rc < 0)
+		return rc;
+	slots_of(&request->slots, request->n_sent - 1)->which = SLOT_KNOWN;
+	request->n_ended++;
+	return request->unordered ? results_in_known(request, request->n_sent - 1) : 0;
+}
+
+/* Ask for an item and send it, or the end. 1: there may be more; 2: likewise, and nothing was sent;
+ * 0 or a negative errno: not. */
 static int send_item(struct ipp_request *request, int64_t now_us)
 {
 	struct ipp_value item = {.kind = IPP_NONE};
@@ -78,6 +101,10 @@ static int send_item(struct ipp_request *request, int64_t now_us)
 
 	if (rc < 0 || request->over)
 		return rc < 0 ? rc : 0;
+	if (rc == 2) {
+		rc = add_known(request);
+		return rc < 0 ? rc : 2;
+	}
 	if (rc == 0) {
 		request->all_sent = true;
 		return outgoing_end(request->outgoing, link, &request->why);
@@ -92,14 +119,21 @@ static void readable_cb(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
+	results_in_report(arg);
+	request_end_if_complete(arg);
 	items_out_pump(arg);
 }
 
-static int await_items(struct ipp_request *request)
+/* Go on when there may be more items; or, `at_once`, after a look at the link. */
+static int go_on_later(struct ipp_request *request, bool at_once)
 {
 	if (!request->readable)
 		request->readable = event_new(request->client->base, request->items_fd, EV_READ,
 					      readable_cb, request);
+	if (request->readable && at_once) {
+		event_active(request->readable, EV_READ, 1);
+		return 0;
+	}
 	if (request->readable && event_add(request->readable, NULL) == 0)
 		return 0;
 	return ipp_fail(&request->why, EINVAL, "descriptor %d cannot be waited for",
@@ -109,22 +143,27 @@ static int await_items(struct ipp_request *request)
 void items_out_pump(struct ipp_request *request)
 {
 	const int64_t now_us = items_out_wanted(request) ? realtime_us() : 0;
+	uint64_t n_known = 0;
 	int rc = 1;
 
 	if (now_us == 0)
 		return;
 	request->why.code = 0;
 	request->pumping = true;
-	while (rc == 1 && has_room(request))
+	while (rc > 0 && n_known < KNOWN_MAX && has_room(request)) {
 		rc = send_item(request, now_us);
+		n_known += rc == 2;
+	}
 	request->pumping = false;
-	if (rc == 1 || rc == -EAGAIN) {
-		const bool wait = rc == -EAGAIN;
+	if (rc > 0 || rc == -EAGAIN) {
+		const bool wait = rc == -EAGAIN && n_known == 0;
 
 		rc = outgoing_send(request->outgoing, request->client->link, &request->why);
 		if (rc == 0 && wait)
-			rc = await_items(request);
+			rc = go_on_later(request, false);
 	}
+	if (rc == 0 && n_known > 0 && !request->over)
+		rc = go_on_later(request, true);
 	if (rc < 0)
 		request_fail(request, rc);
 	else if (request->all_sent)

@@ -15,6 +15,7 @@
 
 struct outgoing {
 	Ipp__Tasks head; /* of the frame that is being filled */
+	uint64_t n_sent;
 	uint64_t item_bytes[FRAME_ITEMS];
 	char *texts;
 	size_t bytes, room;
@@ -102,6 +103,7 @@ int outgoing_send(struct outgoing *outgoing, struct link *link, struct ipp_error
 	}
 	link_send(link, FRAME_TASKS, &head->base, payload);
 	blob_unref(payload);
+	outgoing->n_sent += head->count;
 	ipp__tasks__init(head);
 	head->request = request;
 	head->first = next;
@@ -132,6 +134,15 @@ int outgoing_add(struct outgoing *outgoing, struct link *link, const struct ipp_
 	return 0;
 }
 
+int outgoing_skip(struct outgoing *outgoing, struct link *link, struct ipp_error *err)
+{
+	const int rc = outgoing_send(outgoing, link, err);
+
+	if (rc == 0)
+		outgoing->head.first++;
+	return rc;
+}
+
 int outgoing_end(struct outgoing *outgoing, struct link *link, struct ipp_error *err)
 {
 	Ipp__End end = IPP__END__INIT;
@@ -140,7 +151,7 @@ int outgoing_end(struct outgoing *outgoing, struct link *link, struct ipp_error 
 	if (rc < 0)
 		return rc;
 	end.request = outgoing->head.request;
-	end.total = outgoing->head.first;
+	end.total = outgoing->n_sent;
 	link_send(link, FRAME_END, &end.base, NULL);
 	return 0;
 }

@@ -17,6 +17,9 @@ void outgoing_free(struct outgoing *outgoing);	 /* NULL is fine; unsent items ar
 int outgoing_add(struct outgoing *outgoing, struct link *link, const struct ipp_value *item,
 		 struct ipp_error *err);
 
+/* The next index is no item's. 0 or -ENOMEM. */
+int outgoing_skip(struct outgoing *outgoing, struct link *link, struct ipp_error *err);
+
 /* Send what is there, or that nothing will follow. 0 or -ENOMEM. */
 int outgoing_send(struct outgoing *outgoing, struct link *link, struct ipp_error *err);
 int outgoing_end(struct outgoing *outgoing, struct link *link, struct ipp_error *err);

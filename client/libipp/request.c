@@ -220,6 +220,7 @@ int request_submit(struct ipp_client *client, const struct ipp_request *as,
 	request->client = client;
 	request->id = session_request(client);
 	request->queue_end = &request->queue;
+	request->fresh_end = &request->fresh;
 	request->waiting.fd = -1;
 	*client->requests_end = request;
 	client->requests_end = &request->next;
@@ -259,6 +260,8 @@ int ipp_submit(struct ipp_client *client, const struct ipp_run *run, struct ipp_
 {
 	const struct ipp_request as = {.next_item = run->next,
 				       .done = run->done,
+				       .known = run->known,
+				       .arrived = run->arrived,
 				       .pause = run->pause,
 				       .items_fd = run->items_fd,
 				       .owner = run->owner,

@@ -27,9 +27,11 @@ struct ipp_request {
 	uint64_t id;
 	int (*next_item)(void *owner, struct ipp_value *item);
 	int (*done)(void *owner, const struct ipp_result *result);
+	int (*known)(void *owner, uint64_t index);
+	int (*arrived)(void *owner, const struct ipp_result *result);
 	void (*pause)(void *owner);
 	void *owner;
-	struct event *readable; /* more items may be there; NULL until next() had none */
+	struct event *readable; /* more items may be there; NULL until it was needed */
 	int items_fd;
 	bool unordered, detached;
 	enum ipp_work work;
@@ -48,6 +50,8 @@ struct ipp_request {
 
 	struct arrival *queue, **queue_end; /* unordered: with results to take */
 	size_t queue_taken;		    /* of the first of them */
+	struct arrival *fresh, **fresh_end; /* with results to tell arrived() of */
+	size_t fresh_taken;		    /* likewise */
 	struct arrival *held;		    /* of the result that was given last */
 	struct waiting_room waiting;	    /* of a map's in input order */
 	struct ipp_result result;

@@ -73,6 +73,70 @@ static bool take(struct ipp_request *request)
 	return true;
 }
 
+/* The owner wants no more. */
+static int stop(struct ipp_request *request)
+{
+	return ipp_fail(&request->why, ECANCELED, "stopped");
+}
+
+int results_in_known(struct ipp_request *request, uint64_t index)
+{
+	if (index == request->first)
+		*slots_of(&request->slots, request->first++) = (struct slot){0};
+	request->n_taken++;
+	return request->known && request->known(request->owner, index) != 0 ? stop(request) : 0;
+}
+
+/* Give the next result to its owner; whether there was one. */
+static bool give(struct ipp_request *request)
+{
+	int rc = 0;
+
+	if (!request->unordered && request->n_taken < request->n_sent &&
+	    slots_of(&request->slots, request->n_taken)->which == SLOT_KNOWN)
+		rc = results_in_known(request, request->n_taken);
+	else if (!take(request))
+		return false;
+	else if (request->done(request->owner, &request->result) != 0)
+		rc = stop(request);
+	if (rc < 0)
+		request_fail(request, rc);
+	return true;
+}
+
+static void pop_fresh(struct ipp_request *request)
+{
+	struct arrival *arrival = request->fresh;
+
+	request->fresh = arrival->next_fresh;
+	request->fresh_taken = 0;
+	if (!request->fresh)
+		request->fresh_end = &request->fresh;
+	arrival_unref(arrival);
+}
+
+/* Tell the owner of the next result that came; whether there was one, whose host is known. */
+static bool announce(struct ipp_request *request)
+{
+	struct arrival *arrival = request->fresh;
+	struct ipp_result result;
+
+	if (!arrival)
+		return false;
+	if (arrival_recall(arrival, &request->why) < 0) {
+		request_fail(request, -request->why.code);
+		return false;
+	}
+	arrival_read(arrival, request->fresh_taken, &result);
+	if (!engines_host(request->client, result.engine, &result.host))
+		return false;
+	if (request->arrived(request->owner, &result) != 0)
+		request_fail(request, stop(request));
+	if (++request->fresh_taken == arrival->results->n_results)
+		pop_fresh(request);
+	return true;
+}
+
 void results_in_report(struct ipp_request *request)
 {
 	bool told = false;
@@ -80,13 +144,10 @@ void results_in_report(struct ipp_request *request)
 	if (!request->done || request->reporting)
 		return;
 	request->reporting = true;
-	while (!request->over && take(request)) {
+	while (!request->over && announce(request))
 		told = true;
-		if (request->done(request->owner, &request->result) == 0)
-			continue;
-		ipp_fail(&request->why, ECANCELED, "stopped");
-		request_fail(request, -ECANCELED);
-	}
+	while (!request->over && !request->fresh && give(request))
+		told = true;
 	if (told && request->pause)
 		request->pause(request->owner);
 	request->reporting = false;
@@ -156,6 +217,11 @@ void results_in_store(struct ipp_request *request, struct arrival *arrival)
 		request->queue_end = &arrival->next;
 		advance_first(request);
 	}
+	if (request->arrived && arrival->results->n_results > 0) {
+		arrival->users++;
+		*request->fresh_end = arrival;
+		request->fresh_end = &arrival->next_fresh;
+	}
 	results_in_report(request);
 	/* One user is who called us, and the others are slots. */
 	if (!request->unordered && !request->over && arrival->users > 1 &&
@@ -196,11 +262,18 @@ int ipp_next(struct ipp_request *request, int timeout_ms, const struct ipp_resul
 	return 1;
 }
 
-/* Results that never came keep nobody waiting any more. */
+/* Results that never came keep nobody waiting any more, nor do those that the owner has. */
+static bool is_missing(const struct ipp_request *request)
+{
+	const uint32_t which = slots_of(&request->slots, request->n_taken)->which;
+
+	return which == 0 || which == SLOT_KNOWN;
+}
+
 static void skip_missing(struct ipp_request *request)
 {
-	while (!request->unordered && request->n_taken < request->n_sent &&
-	       slots_of(&request->slots, request->n_taken)->which == 0) {
+	while (!request->unordered && request->n_taken < request->n_sent && is_missing(request)) {
+		*slots_of(&request->slots, request->n_taken) = (struct slot){0};
 		request->first++;
 		request->n_taken++;
 	}
@@ -239,6 +312,8 @@ void results_in_fini(struct ipp_request *request)
 		request->queue = arrival->next;
 		arrival_unref(arrival);
 	}
+	while (request->fresh)
+		pop_fresh(request);
 	slots_fini(&request->slots);
 	arrival_unref(request->held);
 	if (request->waiting.fd >= 0)

@@ -10,11 +10,13 @@
 struct arrival;
 struct ipp_error;
 
+#define SLOT_KNOWN UINT32_MAX /* its owner has it: nothing was sent */
+
 /* An item on its way, and then its result; all zero before. */
 struct slot {
 	struct arrival *arrival; /* one of its users is this slot; where it has to wait only */
 	int64_t submitted_us;
-	uint32_t which; /* result of the arrival, from 1; 0: none yet */
+	uint32_t which; /* result of the arrival, from 1; 0: none yet; or SLOT_KNOWN */
 	uint32_t item_bytes;
 };
 
