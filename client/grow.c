@@ -15,7 +15,7 @@ struct growing {
 int grown_init(struct grown *grown, const struct table *table, bool importance, bool model,
 	       struct ipp_error *err)
 {
-	*grown = (struct grown){.n = table->n, .p = table->p};
+	*grown = (struct grown){.table = table, .n = table->n, .p = table->p};
 	grown->oob_sums = calloc(table->n, sizeof(*grown->oob_sums));
 	grown->oob_counts = calloc(table->n, sizeof(*grown->oob_counts));
 	if (importance)
@@ -112,17 +112,11 @@ int grow(struct ipp_client *client, const struct study *study, uint64_t last_tre
 				    .next = next,
 				    .done = done,
 				    .owner = &growing};
-	struct ipp_error stopped;
-	int rc;
 
 	study_arguments(study, arguments);
 	arguments[STUDY_ARGUMENTS] = study_argument("chunk", GROW_CHUNK);
 	arguments[STUDY_ARGUMENTS + 1] = study_argument("oob", 1);
 	arguments[STUDY_ARGUMENTS + 2] = study_argument("importance", grown->importance != NULL);
 	arguments[STUDY_ARGUMENTS + 3] = study_argument("model", grown->parts != NULL);
-	rc = ipp_run(client, &run, &stopped);
-	/* When done() stopped it, it has said why. */
-	if (rc < 0 && rc != -ECANCELED)
-		*err = stopped;
-	return rc;
+	return study_run(study, grown->table, client, &run, growing.next_chunk, err);
 }

@@ -17,6 +17,7 @@ struct forest;
 #define GROW_CHUNK 4
 
 struct grown {
+	const struct table *table;
 	size_t n, p;
 	double *oob_sums;      /* n: predictions of the trees that left the row out */
 	double *oob_counts;    /* n: how many those are */
@@ -27,7 +28,7 @@ struct grown {
 	uint64_t trees;		  /* grown so far */
 };
 
-/* Empty sums for this table. 0 or -ENOMEM. */
+/* Empty sums for this table (borrowed). 0 or -ENOMEM. */
 int grown_init(struct grown *grown, const struct table *table, bool importance, bool model,
 	       struct ipp_error *err);
 void grown_fini(struct grown *grown);

@@ -6,10 +6,11 @@
 #include "client/verb.h"
 
 static const struct verb *const verbs[] = {
-	&verb_loo,  &verb_cv,	  &verb_forest,	 &verb_map,    &verb_apply,   &verb_execute,
-	&verb_push, &verb_pull,	  &verb_scatter, &verb_gather, &verb_ls,      &verb_rm,
-	&verb_run,  &verb_result, &verb_status,	 &verb_queue,  &verb_history, &verb_cancel,
-	&verb_top,  &verb_bench,  &verb_ids,	 &verb_start,  &verb_stop,    &verb_wait,
+	&verb_loo,     &verb_cv,      &verb_forest, &verb_map,	   &verb_apply,
+	&verb_execute, &verb_push,    &verb_pull,   &verb_scatter, &verb_gather,
+	&verb_ls,      &verb_rm,      &verb_run,    &verb_result,  &verb_status,
+	&verb_queue,   &verb_history, &verb_cancel, &verb_journal, &verb_top,
+	&verb_bench,   &verb_ids,     &verb_start,  &verb_stop,	   &verb_wait,
 };
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
 

@@ -40,6 +40,8 @@ static const struct row rows[] = {
 	{"follow",       0,   ID,      AT(follow), AT(n_follow), 0},
 	{"joblog",       0,   TEXT,    AT(joblog), 0, 0},
 	{"results",      0,   TEXT,    AT(results), 0, 0},
+	{"journal",      0,   TEXT,    AT(journal), 0, 0},
+	{"resume",       0,   FLAG,    AT(resume), 0, 0},
 	{"json",         0,   FLAG,    AT(json), 0, 0},
 	{"progress",     0,   FLAG,    AT(progress), 0, 0},
 	{"no-progress",  0,   FLAG,    AT(no_progress), 0, 0},
@@ -134,7 +136,7 @@ static const struct row *find(int c)
 static bool wants_results(const struct map_options *options)
 {
 	return options->unordered || options->json || options->joblog || options->results ||
-	       options->progress || options->timeout_ms > 0;
+	       options->journal || options->progress || options->timeout_ms > 0;
 }
 
 int map_options(struct map_options *options, int argc, char **argv)
@@ -152,9 +154,12 @@ int map_options(struct map_options *options, int argc, char **argv)
 			 : verb_unknown_option("map", argc, argv, long_options, &err);
 	}
 	if (rc == 0 && options->async && wants_results(options))
-		return verb_misuse(&verb_map,
-				   "--async leaves before there are results, so that --unordered, "
-				   "--json, --joblog, --results, --progress and --timeout make no "
-				   "sense");
+		return verb_misuse(
+			&verb_map,
+			"--async leaves before there are results, so that --unordered, "
+			"--json, --joblog, --results, --journal, --progress and --timeout "
+			"make no sense");
+	if (rc == 0 && options->resume && !options->journal)
+		return verb_misuse(&verb_map, "--resume needs the --journal FILE to go on from");
 	return rc < 0 ? verb_fail(&err) : 0;
 }

@@ -25,7 +25,8 @@ struct map_options {
 	uint64_t after[MAP_REQUESTS_MAX], follow[MAP_REQUESTS_MAX];
 	size_t n_after, n_follow;
 
-	const char *joblog, *results;
+	const char *joblog, *results, *journal;
+	bool resume;
 	bool json, progress, no_progress, dry_run;
 	bool async;
 };
@@ -58,6 +59,8 @@ int map_options(struct map_options *options, int argc, char **argv);
 	"  --json                a JSON object a line and task\n" \
 	"  --joblog FILE         a line a task, in GNU parallel's columns\n" \
 	"  --results FOLDER      what each wrote, in FOLDER/1/ITEM/stdout and stderr\n" \
+	"  --journal FILE        keep each result in FILE as it comes, so that another run can go on\n" \
+	"  --resume              go on: what FILE has is not run again, and printed in its place\n" \
 	"  --progress            a progress bar on stderr even if that is no terminal\n" \
 	"  --no-progress         none\n" \
 	"  --dry-run             print the commands and run nothing\n" \

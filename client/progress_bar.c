@@ -18,6 +18,7 @@
 struct progress_bar {
 	struct sink sink;
 	uint64_t total, done, failed;
+	uint64_t earlier; /* of those done: not ours */
 	double start_s, drawn_s;
 	bool shown, forced;
 };
@@ -45,7 +46,7 @@ static void write_duration(char *text, size_t bytes, double seconds)
 static void describe(const struct progress_bar *bar, double now_s, char *text, size_t bytes)
 {
 	const double elapsed_s = now_s - bar->start_s;
-	const double rate = elapsed_s > 0 ? (double)bar->done / elapsed_s : 0;
+	const double rate = elapsed_s > 0 ? (double)(bar->done - bar->earlier) / elapsed_s : 0;
 	char duration[32], failed[48] = "";
 
 	if (bar->failed > 0)
@@ -105,6 +106,7 @@ static int progress_add(struct sink *sink, const struct ended *ended, struct ipp
 
 	(void)err;
 	bar->done++;
+	bar->earlier += ended->earlier;
 	bar->failed += ended->result->outcome != IPP_OK;
 	if (now_s - bar->drawn_s >= REDRAW_S)
 		draw(bar, now_s);

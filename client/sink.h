@@ -18,6 +18,7 @@ struct ended {
 	struct ipp_value item; /* an integer or a text */
 	size_t n_values;       /* in the text, a NUL between them */
 	const struct ipp_run *run;
+	bool earlier; /* in an earlier run */
 };
 
 struct sink {

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "client/decimal.h"
+#include "client/journal/journal.h"
+#include "client/journal/journalled.h"
 #include "client/plural.h"
 #include "client/tutorial.h"
 
@@ -35,21 +37,24 @@ int study_take(struct study *study, int c, const char *text, struct ipp_error *e
 		const char **text;
 		uint64_t *number, low, high;
 		double *fraction;
+		bool *flag;
 	} known[] = {
-		{"--x", &study->x, NULL, 0, 0, NULL},
-		{"--y", &study->y, NULL, 0, 0, NULL},
-		{"--csv", &study->csv, NULL, 0, 0, NULL},
-		{"--target", &study->target, NULL, 0, 0, NULL},
-		{"--rows", NULL, &study->rows, 2, 1u << 27, NULL},
-		{"--trees", NULL, &study->trees, 1, 1u << 24, NULL},
-		{"--mtry", NULL, &study->mtry, 1, 1u << 24, NULL},
-		{"--min-leaf", NULL, &study->min_leaf, 1, 1u << 27, NULL},
-		{"--min-split", NULL, &study->min_split, 2, 1u << 27, NULL},
-		{"--max-depth", NULL, &study->max_depth, 1, 1u << 27, NULL},
-		{"--seed", NULL, &study->seed, 0, INT64_MAX, NULL},
-		{"--engines", NULL, &study->engines, 1, 4096, NULL},
-		{"--fraction", NULL, NULL, 0, 0, &study->fraction},
-		{"--no-replace", NULL, NULL, 0, 0, NULL},
+		{"--x", &study->x, NULL, 0, 0, NULL, NULL},
+		{"--y", &study->y, NULL, 0, 0, NULL, NULL},
+		{"--csv", &study->csv, NULL, 0, 0, NULL, NULL},
+		{"--target", &study->target, NULL, 0, 0, NULL, NULL},
+		{"--rows", NULL, &study->rows, 2, 1u << 27, NULL, NULL},
+		{"--trees", NULL, &study->trees, 1, 1u << 24, NULL, NULL},
+		{"--mtry", NULL, &study->mtry, 1, 1u << 24, NULL, NULL},
+		{"--min-leaf", NULL, &study->min_leaf, 1, 1u << 27, NULL, NULL},
+		{"--min-split", NULL, &study->min_split, 2, 1u << 27, NULL, NULL},
+		{"--max-depth", NULL, &study->max_depth, 1, 1u << 27, NULL, NULL},
+		{"--seed", NULL, &study->seed, 0, INT64_MAX, NULL, NULL},
+		{"--engines", NULL, &study->engines, 1, 4096, NULL, NULL},
+		{"--fraction", NULL, NULL, 0, 0, &study->fraction, NULL},
+		{"--no-replace", NULL, NULL, 0, 0, NULL, &study->no_replace},
+		{"--journal", &study->journal, NULL, 0, 0, NULL, NULL},
+		{"--resume", NULL, NULL, 0, 0, NULL, &study->resume},
 	};
 	const int i = c - STUDY_FIRST;
 
@@ -62,7 +67,7 @@ int study_take(struct study *study, int c, const char *text, struct ipp_error *e
 	else if (known[i].fraction)
 		return take_fraction(text, known[i].fraction, err);
 	else
-		study->no_replace = true;
+		*known[i].flag = true;
 	return 0;
 }
 
@@ -91,6 +96,8 @@ int study_check(const struct study *study, struct ipp_error *err)
 		return ipp_fail(err, EINVAL,
 				"the data comes from --csv or from --x and --y: leave one "
 				"out");
+	if (study->resume && !study->journal)
+		return ipp_fail(err, EINVAL, "--resume needs the --journal FILE to go on from");
 	if ((study->csv || study->x) && given(study, STUDY_ROWS, STUDY_ROWS))
 		return ipp_fail(err, EINVAL,
 				"--rows is the size of the tutorial's data: leave it out, the "
@@ -150,9 +157,7 @@ int study_table(const struct study *study, struct table *table, struct ipp_error
 	return 0;
 }
 
-static int push(struct ipp_client *client, const uint32_t *targets, size_t n_targets,
-		const char *name, const double *data, const uint64_t *shape, size_t n_dims,
-		struct ipp_error *err)
+static struct ipp_value array(const double *data, const uint64_t *shape, size_t n_dims)
 {
 	struct ipp_value value = {.kind = IPP_ARRAY,
 				  .dtype = "<f8",
@@ -163,21 +168,28 @@ static int push(struct ipp_client *client, const uint32_t *targets, size_t n_tar
 
 	for (size_t i = 0; i < n_dims; i++)
 		value.bytes *= shape[i];
-	return ipp_push(client, targets, n_targets, name, &value, err);
+	return value;
+}
+
+void study_data(const struct table *table, uint64_t shape[2], struct ipp_argument out[STUDY_DATA])
+{
+	shape[0] = table->n;
+	shape[1] = table->p;
+	out[0] = (struct ipp_argument){.name = "forest.X", .value = array(table->x, shape, 2)};
+	out[1] = (struct ipp_argument){.name = "forest.Y", .value = array(table->y, shape, 1)};
 }
 
 int study_push(const struct table *table, struct ipp_client *client, size_t *n_engines,
 	       struct ipp_error *err)
 {
-	const uint64_t shape[2] = {table->n, table->p};
-	uint32_t *targets;
+	struct ipp_argument data[STUDY_DATA];
+	uint64_t shape[2];
+	uint32_t *targets = NULL;
 	int rc = verb_targets(client, NULL, &targets, n_engines, err);
 
-	if (rc < 0)
-		return rc;
-	rc = push(client, targets, *n_engines, "forest.X", table->x, shape, 2, err);
-	if (rc == 0)
-		rc = push(client, targets, *n_engines, "forest.Y", table->y, shape, 1, err);
+	study_data(table, shape, data);
+	for (size_t i = 0; rc == 0 && i < STUDY_DATA; i++)
+		rc = ipp_push(client, targets, *n_engines, data[i].name, &data[i].value, err);
 	free(targets);
 	return rc;
 }
@@ -186,7 +198,8 @@ int study_push(const struct table *table, struct ipp_client *client, size_t *n_e
 
 struct ipp_argument study_argument(const char *name, uint64_t integer)
 {
-	return (struct ipp_argument){.name = name, .value = {.kind = IPP_INTEGER, .integer = (int64_t)integer}};
+	return (struct ipp_argument){.name = name,
+				     .value = {.kind = IPP_INTEGER, .integer = (int64_t)integer}};
 }
 
 void study_arguments(const struct study *study, struct ipp_argument out[STUDY_ARGUMENTS])
@@ -199,5 +212,50 @@ void study_arguments(const struct study *study, struct ipp_argument out[STUDY_AR
 	out[5] = study_argument("seed", study->seed);
 	out[6] = study_argument("full_trees", study->full_trees);
 	out[7] = study_argument("no_replace", study->no_replace);
-	out[8] = (struct ipp_argument){.name = "fraction", .value = {.kind = IPP_REAL, .real = study->fraction}};
+	out[8] = (struct ipp_argument){.name = "fraction",
+				       .value = {.kind = IPP_REAL, .real = study->fraction}};
+}
+
+/* ---- running ---- */
+
+static int open_journal(const struct study *study, const struct table *table,
+			const struct ipp_run *run, bool resume, struct journal **out,
+			struct ipp_error *err)
+{
+	struct ipp_argument data[STUDY_DATA];
+	struct identity identity;
+	uint64_t shape[2];
+	int rc;
+
+	study_data(table, shape, data);
+	rc = identity_init(&identity, run, data, STUDY_DATA, err);
+	return rc < 0 ? rc : journal_open(out, study->journal, resume, &identity, err);
+}
+
+int study_run(const struct study *study, const struct table *table, struct ipp_client *client,
+	      const struct ipp_run *run, uint64_t first, struct ipp_error *err)
+{
+	struct journal *journal = NULL;
+	struct journalled journalled;
+	struct ipp_error why, not_closed;
+	int closed, rc = 0;
+
+	if (study->journal)
+		rc = open_journal(study, table, run, study->resume || first > 0, &journal, err);
+	if (rc < 0)
+		return rc;
+	verb_drainable(client);
+	journalled_init(&journalled, run, journal, first);
+	rc = ipp_run(client, &journalled.run, &why);
+	rc = journalled_verdict(&journalled, rc, &why);
+	journalled_fini(&journalled);
+	closed = journal_close(journal, &not_closed);
+	if (rc == 0 && closed < 0) {
+		*err = not_closed;
+		return closed;
+	}
+	/* When done() stopped it, it has said why. */
+	if (rc < 0 && rc != -ECANCELED)
+		*err = why;
+	return rc;
 }

@@ -15,9 +15,11 @@ struct study {
 	uint64_t trees, mtry, min_leaf, min_split, max_depth, seed;
 	double fraction; /* draws of a tree per row it may draw, in (0, 1] */
 	bool no_replace;
-	bool full_trees;  /* of loo alone */
-	uint64_t engines; /* --engines; 0: not given */
-	uint32_t given;	  /* bit i: option STUDY_FIRST + i was */
+	bool full_trees;     /* of loo alone */
+	uint64_t engines;    /* --engines; 0: not given */
+	const char *journal; /* NULL: none */
+	bool resume;
+	uint32_t given; /* bit i: option STUDY_FIRST + i was */
 };
 
 /* The tutorial's, and scikit-learn's defaults. */
@@ -29,7 +31,7 @@ enum {
 	STUDY_ROWS = 1004,
 	STUDY_SEED = 1010,
 	STUDY_FRACTION = 1012,
-	STUDY_LAST = 1013,
+	STUDY_LAST = 1015,
 };
 #define STUDY_GETOPT                                                                               \
 	{"x", required_argument, NULL, 1000}, {"y", required_argument, NULL, 1001},                \
@@ -42,8 +44,10 @@ enum {
 		{"seed", required_argument, NULL, 1010},                                           \
 		{"engines", required_argument, NULL, 1011},                                        \
 		{"fraction", required_argument, NULL, 1012},                                       \
+		{"no-replace", no_argument, NULL, 1013},                                           \
+		{"journal", required_argument, NULL, 1014},                                        \
 	{                                                                                          \
-		"no-replace", no_argument, NULL, 1013                                              \
+		"resume", no_argument, NULL, 1015                                                  \
 	}
 
 /* The same for people. */
@@ -60,7 +64,10 @@ enum {
 	"  --max-depth N              no limit\n"                                                  \
 	"  --fraction F               draws of a tree per row, above 0 to 1; 1\n"                  \
 	"  --no-replace               draw no row twice for a tree\n"                              \
-	"  --seed N                   0\n"
+	"  --seed N                   0\n"                                                         \
+	"Another run goes on where this one ends:\n"                                               \
+	"  --journal FILE             keep what each task found in FILE\n"                         \
+	"  --resume                   go on with what FILE has\n"
 
 /* Take option `c` of getopt_long().  0, or -EINVAL. */
 int study_take(struct study *study, int c, const char *text, struct ipp_error *err);
@@ -75,6 +82,10 @@ int study_check_predict(const struct study *study, struct ipp_error *err);
 /* Read or make the data, and see whether the forest's options suit it. */
 int study_table(const struct study *study, struct table *table, struct ipp_error *err);
 
+/* The data as the variables that engines have it in (borrows table and shape). */
+#define STUDY_DATA 2
+void study_data(const struct table *table, uint64_t shape[2], struct ipp_argument out[STUDY_DATA]);
+
 /* Push X and Y to all engines; how many there are in *n_engines. */
 int study_push(const struct table *table, struct ipp_client *client, size_t *n_engines,
 	       struct ipp_error *err);
@@ -83,5 +94,11 @@ int study_push(const struct table *table, struct ipp_client *client, size_t *n_e
 #define STUDY_ARGUMENTS 9
 struct ipp_argument study_argument(const char *name, uint64_t integer);
 void study_arguments(const struct study *study, struct ipp_argument out[STUDY_ARGUMENTS]);
+
+/* ipp_run(), with the study's journal, if it has one; the data was pushed.  Whatever callback ended
+ * it has filled *err.
+ *   first  the run's first item is this one of the journal */
+int study_run(const struct study *study, const struct table *table, struct ipp_client *client,
+	      const struct ipp_run *run, uint64_t first, struct ipp_error *err);
 
 #endif

@@ -26,9 +26,9 @@ struct verb {
 };
 
 extern const struct verb verb_apply, verb_bench, verb_cancel, verb_cv, verb_execute, verb_forest,
-	verb_gather, verb_history, verb_ids, verb_loo, verb_ls, verb_map, verb_pull, verb_push,
-	verb_queue, verb_result, verb_rm, verb_run, verb_scatter, verb_start, verb_status,
-	verb_stop, verb_top, verb_wait;
+	verb_gather, verb_history, verb_ids, verb_journal, verb_loo, verb_ls, verb_map, verb_pull,
+	verb_push, verb_queue, verb_result, verb_rm, verb_run, verb_scatter, verb_start,
+	verb_status, verb_stop, verb_top, verb_wait;
 
 double verb_seconds(void); /* CLOCK_MONOTONIC */
 

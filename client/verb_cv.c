@@ -65,16 +65,10 @@ static int run_map(struct ipp_client *client, struct cv *cv)
 				    .next = next,
 				    .done = done,
 				    .owner = cv};
-	struct ipp_error stopped;
-	int rc;
 
 	study_arguments(&cv->options->study, arguments);
 	arguments[STUDY_ARGUMENTS] = study_argument("folds", cv->options->folds);
-	rc = ipp_run(client, &run, &stopped);
-	/* When done() stopped it, it has said why. */
-	if (rc < 0 && rc != -ECANCELED)
-		*cv->err = stopped;
-	return rc;
+	return study_run(&cv->options->study, cv->table, client, &run, 0, cv->err);
 }
 
 /* ---- the report ---- */

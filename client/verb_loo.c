@@ -56,8 +56,8 @@ static int done(void *owner, const struct ipp_result *result)
 	return 0;
 }
 
-static int run_map(struct ipp_client *client, const struct options *options, struct loo *loo,
-		   struct ipp_error *err)
+static int run_map(struct ipp_client *client, const struct options *options,
+		   const struct table *table, struct loo *loo, struct ipp_error *err)
 {
 	struct ipp_argument arguments[STUDY_ARGUMENTS];
 	const struct ipp_run run = {.function = "forest.so:loo",
@@ -66,14 +66,10 @@ static int run_map(struct ipp_client *client, const struct options *options, str
 				    .next = next,
 				    .done = done,
 				    .owner = loo};
-	struct ipp_error stopped;
 	int rc;
 
 	study_arguments(&options->study, arguments);
-	rc = ipp_run(client, &run, &stopped);
-	/* When done() stopped it, it has said why. */
-	if (rc < 0 && rc != -ECANCELED)
-		*err = stopped;
+	rc = study_run(&options->study, table, client, &run, 0, err);
 	if (rc == -ETIME)
 		verb_tell_left(err, loo->n_done, loo->n_rows);
 	return rc;
@@ -223,13 +219,11 @@ static int loo(int argc, char **argv)
 	if (rc == 0)
 		rc = verb_connect(&client, (unsigned)options.study.engines, &err);
 	if (rc == 0)
-		verb_drainable(client);
-	if (rc == 0)
 		rc = study_push(&table, client, &n_engines, &err);
 	started = verb_seconds();
 	if (rc == 0)
 		rc = options.oob ? run_oob(client, &options, &table, &loo, &err)
-				 : run_map(client, &options, &loo, &err);
+				 : run_map(client, &options, &table, &loo, &err);
 	if (rc == 0)
 		rc = report(&options, &table, &loo, n_engines, verb_seconds() - started, &err);
 	ipp_disconnect(client);

@@ -6,6 +6,8 @@
 
 #include "client/behind.h"
 #include "client/feed.h"
+#include "client/journal/journal.h"
+#include "client/journal/journalled.h"
 #include "client/kept_items.h"
 #include "client/map_options.h"
 #include "client/output.h"
@@ -22,6 +24,8 @@ struct map {
 	struct kept_items items; /* where sinks need them */
 	struct sinks sinks;
 	struct ipp_run run;
+	struct journal *journal; /* NULL: none is asked for */
+	struct journalled journalled;
 	uint32_t *targets;
 	bool mute; /* standard output cannot be written: why */
 	struct ipp_error mute_why;
@@ -80,8 +84,10 @@ static void print(struct map *map, const struct ipp_result *result)
 
 static void record(struct map *map, const struct ipp_result *result)
 {
-	struct ended ended = {
-		.result = result, .n_values = feed_n_lists(map->feed), .run = &map->run};
+	struct ended ended = {.result = result,
+			      .n_values = feed_n_lists(map->feed),
+			      .run = &map->run,
+			      .earlier = map->journalled.recalling};
 
 	if (map->sinks.need_items)
 		ended.item = kept_items_get(&map->items, result->index);
@@ -115,13 +121,14 @@ static int done(void *owner, const struct ipp_result *result)
 }
 
 /* Where standard output cannot be written, there is no use in going on. */
-static void flush(void *owner)
+static int flush(void *owner)
 {
 	struct map *map = owner;
 
 	if (!map->mute)
 		map->mute = output_flush(stdout, "standard output", &map->mute_why) < 0;
 	sinks_flush(&map->sinks);
+	return map->mute;
 }
 
 /* ---- the map ---- */
@@ -169,11 +176,11 @@ static int print_commands(struct map *map)
 }
 
 /* It ended early: what has ended is on record all the same. */
-static void save_rest(struct ipp_request *request)
+static void save_rest(struct map *map, struct ipp_request *request)
 {
 	struct ipp_error err;
 
-	if (ipp_take_rest(request, record_late, &err) < 0)
+	if (journalled_take_rest(&map->journalled, request, record_late, &err) < 0)
 		fprintf(stderr, "ipp-run map: %s\n", err.text);
 }
 
@@ -182,14 +189,18 @@ static int submit(struct map *map, struct ipp_client *client)
 {
 	const uint32_t timeout_ms = map->options.timeout_ms;
 	struct ipp_request *request = NULL;
-	int rc = ipp_submit(client, &map->run, &request, &map->err);
+	int rc;
 
+	journalled_init(&map->journalled, &map->run, map->journal, 0);
+	rc = ipp_submit(client, &map->journalled.run, &request, &map->err);
 	if (rc == 0) {
 		rc = ipp_wait(request, timeout_ms ? (int)timeout_ms : -1, &map->err);
 		if (rc < 0)
-			save_rest(request);
+			save_rest(map, request);
 		ipp_request_free(request);
 	}
+	journalled_fini(&map->journalled);
+	rc = journalled_verdict(&map->journalled, rc, &map->err);
 	if (rc == -ETIMEDOUT)
 		ipp_fail(&map->err, ETIMEDOUT,
 			 "ipp-run map: the %g s of --timeout are over: %llu tasks have ended, the "
@@ -198,6 +209,28 @@ static int submit(struct map *map, struct ipp_client *client)
 	else if (rc == -ETIME)
 		verb_tell_left(&map->err, map->n_done, map->total);
 	return rc == -ECANCELED ? 0 : rc; /* a task failed, which has been said */
+}
+
+static int open_journal(struct map *map)
+{
+	struct identity identity;
+	const int rc = identity_init(&identity, &map->run, NULL, 0, &map->err);
+
+	return rc < 0 ? rc
+		      : journal_open(&map->journal, map->options.journal, map->options.resume,
+				     &identity, &map->err);
+}
+
+/* Nobody is to believe that all is in it when it is not. */
+static int close_journal(struct map *map, int rc)
+{
+	struct ipp_error err;
+	const int closed = journal_close(map->journal, &err);
+
+	if (rc < 0 || closed == 0)
+		return rc;
+	map->err = err;
+	return closed;
 }
 
 static int run(struct map *map)
@@ -211,8 +244,11 @@ static int run(struct map *map)
 	map->run.label = verb_label(&map->words, label);
 	map->run.directory = getcwd(directory, sizeof(directory));
 	map->talks = isatty(STDOUT_FILENO);
-	rc = map->options.async ? behind_connect(&client, (unsigned)map->options.engines, &map->err)
-				: verb_connect(&client, (unsigned)map->options.engines, &map->err);
+	rc = map->options.journal ? open_journal(map) : 0;
+	if (rc == 0)
+		rc = map->options.async
+			     ? behind_connect(&client, (unsigned)map->options.engines, &map->err)
+			     : verb_connect(&client, (unsigned)map->options.engines, &map->err);
 	if (rc == 0 && !map->options.async)
 		verb_drainable(client);
 	if (rc == 0 && map->options.targets)
@@ -229,7 +265,7 @@ static int run(struct map *map)
 		sinks_close(&map->sinks);
 	}
 	ipp_disconnect(client);
-	return rc;
+	return close_journal(map, rc);
 }
 
 /* Lines and items no longer go together, which is worth a word, but nothing has failed. */

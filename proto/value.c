@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "proto/npy.h"
+
 void value_describe(const char *name, const struct ipp_value *value, Ipp__Value *head,
 		    Ipp__Array *array)
 {
@@ -33,6 +35,22 @@ void value_describe(const char *name, const struct ipp_value *value, Ipp__Value 
 	case IPP_NONE:
 		break;
 	}
+}
+
+uint64_t value_array_bytes(const Ipp__Value *head)
+{
+	return head && head->kind_case == IPP__VALUE__KIND_ARRAY ? head->array->bytes : 0;
+}
+
+bool value_is_whole(const Ipp__Value *head)
+{
+	struct npy npy;
+
+	if (!head || head->kind_case != IPP__VALUE__KIND_ARRAY)
+		return true;
+	return npy_init(&npy, head->array->dtype, head->array->n_shape, head->array->shape,
+			head->array->fortran_order, "", NULL) == 0 &&
+	       npy.data_bytes == head->array->bytes;
 }
 
 void value_read(const Ipp__Value *head, const uint8_t *array, struct ipp_value *out)

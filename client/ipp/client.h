@@ -252,8 +252,9 @@ struct ipp_run {
 	/* The same as soon as its result is here, in whatever order: to save it.  May be NULL. */
 	int (*arrived)(void *owner, const struct ipp_result *result);
 
-	/* These were told all that had come: a good moment to flush what they wrote; may be NULL. */
-	void (*pause)(void *owner);
+	/* These were told all that had come: a good moment to flush what they wrote.
+	 * Returns what done() does; may be NULL. */
+	int (*pause)(void *owner);
 	void *owner;
 };
 /* next(), done() and the others are called from within functions of this library that are given the

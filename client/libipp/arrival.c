@@ -7,18 +7,10 @@
 #include "proto/value.h"
 #include "proto/error.h"
 #include "proto/frame.h"
-#include "proto/npy.h"
 #include "proto/spill.h"
 
 /* Of payloads that wait for their turn. */
 #define MEMORY_MAX ((size_t)64 << 20)
-
-static uint64_t array_bytes(const Ipp__Result *result)
-{
-	const Ipp__Value *value = result->value;
-
-	return value && value->kind_case == IPP__VALUE__KIND_ARRAY ? value->array->bytes : 0;
-}
 
 /* Move *offset behind `bytes` more of a payload of `end`; false when it is shorter. */
 static bool advance(uint64_t *offset, uint64_t bytes, uint64_t end)
@@ -29,19 +21,6 @@ static bool advance(uint64_t *offset, uint64_t bytes, uint64_t end)
 	return true;
 }
 
-/* Whether the array, if it is one, has the bytes that its shape takes: who reads it trusts that. */
-static bool array_is_whole(const Ipp__Result *result)
-{
-	const Ipp__Value *value = result->value;
-	struct npy npy;
-
-	if (!value || value->kind_case != IPP__VALUE__KIND_ARRAY)
-		return true;
-	return npy_init(&npy, value->array->dtype, value->array->n_shape, value->array->shape,
-			value->array->fortran_order, "", NULL) == 0 &&
-	       npy.data_bytes == value->array->bytes;
-}
-
 /* Find the result's bytes in the payload, from *offset on, which is moved behind them. */
 static bool locate(const Ipp__Result *result, const struct blob *payload, uint64_t *offset,
 		   struct place *place)
@@ -49,13 +28,13 @@ static bool locate(const Ipp__Result *result, const struct blob *payload, uint64
 	const uint64_t end = payload ? payload->bytes : 0;
 
 	place->bytes = *offset;
-	if (!array_is_whole(result) || !advance(offset, result->stdout_bytes, end) ||
+	if (!value_is_whole(result->value) || !advance(offset, result->stdout_bytes, end) ||
 	    !advance(offset, result->stderr_bytes, end))
 		return false;
-	if (array_bytes(result) > 0 && !advance(offset, array_padding(*offset), end))
+	if (value_array_bytes(result->value) > 0 && !advance(offset, array_padding(*offset), end))
 		return false;
 	place->array = *offset;
-	return advance(offset, array_bytes(result), end);
+	return advance(offset, value_array_bytes(result->value), end);
 }
 
 /* Those that are run again are not their tasks' results. */
@@ -120,7 +99,7 @@ int arrival_new(struct arrival **out, const struct frame *frame, struct ipp_erro
 	for (size_t i = 0; results->heads && i < results->n_results; i++)
 		results->results[i]->stdout_bytes = results->results[i]->stderr_bytes = 0;
 	for (size_t i = 0; i < results->n_results; i++)
-		if (results->heads ? !array_is_whole(results->results[i])
+		if (results->heads ? !value_is_whole(results->results[i]->value)
 				   : !locate(results->results[i], arrival->payload, &offset,
 					     &arrival->places[i])) {
 			arrival_unref(arrival);

@@ -29,7 +29,7 @@ struct ipp_request {
 	int (*done)(void *owner, const struct ipp_result *result);
 	int (*known)(void *owner, uint64_t index);
 	int (*arrived)(void *owner, const struct ipp_result *result);
-	void (*pause)(void *owner);
+	int (*pause)(void *owner);
 	void *owner;
 	struct event *readable; /* more items may be there; NULL until it was needed */
 	int items_fd;

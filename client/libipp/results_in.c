@@ -148,8 +148,8 @@ void results_in_report(struct ipp_request *request)
 		told = true;
 	while (!request->over && !request->fresh && give(request))
 		told = true;
-	if (told && request->pause)
-		request->pause(request->owner);
+	if (told && request->pause && request->pause(request->owner) != 0 && !request->over)
+		request_fail(request, stop(request));
 	request->reporting = false;
 }
 

@@ -15,8 +15,8 @@ void results_in_store(struct ipp_request *request, struct arrival *arrival);
 /* Call the owner for what there is, if it wants to be called. */
 void results_in_report(struct ipp_request *request);
 
-/* The owner knows the result of `index`, and its turn has come: tell it so.  0, or -ECANCELED when it
- * wants no more. */
+/* The owner knows the result of `index`, and its turn has come: tell it so.  0, or -ECANCELED when
+ * it wants no more. */
 int results_in_known(struct ipp_request *request, uint64_t index);
 
 void results_in_fini(struct ipp_request *request);
