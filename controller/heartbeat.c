@@ -39,8 +39,9 @@ static void listen_to(struct heartbeat *heartbeat, struct engine *engine, bool l
 	if (engine->pulse.silent == 1) {
 		link_send(engine->link, FRAME_PROBE, NULL, NULL);
 	} else if (engine->pulse.silent > HEARTBEAT_PERIODS) {
-		snprintf(why, sizeof(why), "it has been silent for %.3g s; is it stopped?",
-			 HEARTBEAT_PERIODS * heartbeat->period_ms / 1000.0);
+		snprintf(why, sizeof(why), "it has been silent for %.3g s; is it stopped%s?",
+			 (HEARTBEAT_PERIODS + 1) * heartbeat->period_ms / 1000.0,
+			 link_ssl(engine->link) ? ", or its node cut off" : "");
 		engine_lose(engine, why);
 	}
 }

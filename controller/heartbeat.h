@@ -2,13 +2,13 @@
  * kernel keeps open and alive.
  *
  * An engine that owes an answer and sends nothing, nor takes what it is sent, is probed after one
- * period and given up after HEARTBEAT_PERIODS.  A controller that finds itself late, because it was
+ * period and given up HEARTBEAT_PERIODS later.  A controller that finds itself late, because it was
  * stopped or the machine was, charges nobody.  Thread: loop thread only. */
 #ifndef IPP_CONTROLLER_HEARTBEAT_H
 #define IPP_CONTROLLER_HEARTBEAT_H
 
 #define HEARTBEAT_MS 2000 /* five of them: a silent engine is lost within 10 s */
-#define HEARTBEAT_PERIODS 4
+#define HEARTBEAT_PERIODS 3
 
 struct cluster;
 struct heartbeat;

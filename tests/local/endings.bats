@@ -49,6 +49,43 @@ predictions() { jq -c .predictions; }
 	ipp-run stop
 }
 
+@test "a worker that is stopped is replaced within 10 s, and its task is told why" {
+	start 2
+	ids=$(ipp-run ids)
+	ipp map -k "$programs/tests/modules/fragile.so:act" ::: 0 stop 2
+	show
+	[ "$status" = 1 ]
+	[ "$output" = $'0\n2' ]
+	[[ $stderr == "ipp-run: item 1 on engine "?" of "*": its worker was stopped by a signal and did not go on, and was killed" ]]
+	[ "$(ipp-run ids)" = "$ids" ]
+	ipp-run stop
+}
+
+@test "a guard that is stopped holds up nothing, neither work nor the end" {
+	start 1
+	# shellcheck disable=SC2046
+	kill -STOP $(ours ipp-guard)
+	ipp map -- echo ::: 1
+	[ "$output" = 1 ]
+	ipp-run stop
+	wait_until 5 none_left
+}
+
+@test "a controller that is stopped is waited for, and nothing is lost" {
+	start 2
+	ipp-run map -- sh -c 'sleep 0.01; echo $1' sh ::: $(seq 200) >out 2>said &
+	wait_until 10 [ -s out ]
+	controller=$(ours ipp-controller)
+	kill -STOP "$controller"
+	since=$SECONDS
+	wait_until 10 eval '((SECONDS >= since + 3))'
+	kill -CONT "$controller"
+	wait %1
+	[ "$(<out)" = "$(seq 200)" ]
+	[ ! -s said ]
+	ipp-run stop
+}
+
 @test "a task that kills its engine each time is given up, and the rest goes on" {
 	# shellcheck disable=SC2016
 	ipp map --engines 2 -k -- sh -c '

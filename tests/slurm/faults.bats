@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What fails under a running map: Slurm's daemons, a node, the whole job for a while.
+# What fails under a running map: Slurm's daemons, the whole job for a while.
 
 # shellcheck disable=SC2154,SC2016      # variables of helper.bash; $ is for the shell on the node
 load helper
@@ -29,16 +29,6 @@ all_done() { [ "$(<"$out")" = "$(seq 20)" ]; }
 	cluster restart "$IPP_TEST_CLUSTER" n2 slurmd
 	wait "$started"
 	all_done
-}
-
-@test "a node falls silent: its tasks run elsewhere, and it is named, given --no-kill" {
-	start_map -N2 -n2 --no-kill
-	cluster link "$IPP_TEST_CLUSTER" n2 down
-	wait_until 20 all_done
-	wait_until 5 grep "engine 1 on n2 was lost" "$err" || { cat "$err" "$out"; false; }
-	cluster link "$IPP_TEST_CLUSTER" n2 up
-	wait "$started"
-	cluster wait "$IPP_TEST_CLUSTER" 30
 }
 
 @test "a job that is suspended and resumed loses no engine" {

@@ -1,0 +1,103 @@
+#!/usr/bin/env bats
+# Engines and nodes that are lost in the midst of a map: each result comes once, and the user is told
+# which engines, on which node, and why.
+
+# shellcheck disable=SC2154,SC2016      # variables of helper.bash; $ is for the shell on the node
+load helper
+load installed
+
+
+
+# start_map N: a batch job on two nodes whose map of N tasks writes each result to its file at once,
+# and says its exit code
+start_map()
+{
+	home=$IPP_TEST_CLUSTER/home/alice
+	rm -f "$home/results" "$home/notices" "$home/goes_on"
+	start_batch -N2 -n4 --ntasks-per-node=2 --ipp-engines <<-END
+		#!/bin/bash
+		ipp-run map -- sh -c 'sleep 0.1; echo \$0' {} ::: \$(seq $1) >results 2>notices
+		echo "code \$?" >>notices
+		until [ -e goes_on ]; do sleep 0.05; done
+		ipp-run ids >ids
+	END
+	wait_until 30 some_done
+}
+
+some_done() { [ -s "$home/results" ]; }
+map_ended() { grep -q '^code' "$home/notices"; }
+all_once() { [ "$(<"$home/results")" = "$(seq "$1")" ]; }
+noticed() { grep -E "$1" "$home/notices"; }
+
+finish()
+{
+	touch "$home/goes_on"
+	await_batch
+	[ "$status" = 0 ]
+}
+
+show()
+{
+	cat "$home/notices"
+	cat "$IPP_TEST_CLUSTER/home/alice/job.out"
+}
+
+@test "an engine on another node is killed: it is named, and started again" {
+	start_map 60
+	as root n2 pkill -KILL -x -o ipp-engine
+	wait_until 30 map_ended
+	show
+	all_once 60
+	noticed "^ipp-run: engine [0-3] on n2 was lost: its process ended"
+	[ "$(noticed 'was lost' | wc -l)" = 1 ]
+	noticed "^code 0"
+	finish
+	[ "$(wc -l <"$home/ids")" = 4 ]
+}
+
+@test "all of ours on a node is killed: its engines are named, and the map completes on the other" {
+	start_map 60
+	n_lost=$(as root n2 pgrep -c -x ipp-engine)
+	as root n2 pkill -KILL 'ipp-(guard|engine|worker)'
+	wait_until 30 map_ended
+	show
+	all_once 60
+	[ "$(noticed '^ipp-run: engine [0-3] on n2 was lost: its process ended' | wc -l)" = "$n_lost" ]
+	noticed "^code 0"
+	finish
+	[ "$(wc -l <"$home/ids")" = $((4 - n_lost)) ]
+}
+
+@test "a node is cut off: its engines are named, and refused when it comes back" {
+	start_map 60
+	n_lost=$(as root n2 pgrep -c -x ipp-engine)
+	cluster link "$IPP_TEST_CLUSTER" n2 down
+	wait_until 30 map_ended # aim: noticed within 10 s
+	show
+	all_once 60
+	[ "$(noticed '^ipp-run: engine [0-3] on n2 was lost: (it has been silent for 8 s; is it stopped, or its node cut off\?|.*timed out)' | wc -l)" = "$n_lost" ]
+	noticed "^code 0"
+	# The engines themselves give up as well, within 10 s, and do not come back with the link.
+	wait_until 30 no_engine_on_n2
+	cluster link "$IPP_TEST_CLUSTER" n2 up
+	finish
+	[ "$(wc -l <"$home/ids")" = $((4 - n_lost)) ]
+	[ "$(grep -c '^ipp-engine: rank [0-3] lost the controller on n1 (.*timed out): leaving' <<<"$output")" = "$n_lost" ]
+	cluster wait "$IPP_TEST_CLUSTER" 30
+}
+
+no_engine_on_n2() { ! as root n2 pgrep -x ipp-engine; }
+
+@test "a node that is cut off for a moment loses nothing" {
+	start_map 60
+	cluster link "$IPP_TEST_CLUSTER" n2 down
+	since=$SECONDS
+	wait_until 5 eval '((SECONDS >= since + 3))'
+	cluster link "$IPP_TEST_CLUSTER" n2 up
+	wait_until 30 map_ended
+	show
+	all_once 60
+	[ "$(<"$home/notices")" = "code 0" ]
+	finish
+	[ "$(wc -l <"$home/ids")" = 4 ]
+}
