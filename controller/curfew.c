@@ -41,6 +41,7 @@ struct curfew {
 	double left_us;	    /* as curfew_look() saw it; negative: nothing may begin */
 	bool curbed;	    /* something was kept from beginning */
 	bool drains;	    /* a request may be told to begin nothing more */
+	bool ends;	    /* the cluster does, once nothing runs */
 };
 
 /* ---- when ---- */
@@ -268,12 +269,6 @@ static void end_due(struct curfew *curfew, bool given_up)
 	}
 }
 
-/* Told to stop, and nobody's but its clients'. */
-static bool is_to_end(const struct curfew *curfew)
-{
-	return curfew->killed_us > 0 && curfew->cluster->setup->owner_fd < 0;
-}
-
 static void end_cluster(struct curfew *curfew)
 {
 	cluster_end(curfew->cluster, "the controller was told to stop by SIGTERM");
@@ -283,7 +278,7 @@ void curfew_settle(struct curfew *curfew)
 {
 	if (curfew->left_us < 0 || curfew->curbed)
 		end_due(curfew, false);
-	if (is_to_end(curfew) && !curfew->cluster->requests)
+	if (curfew->ends && !curfew->cluster->requests)
 		end_cluster(curfew);
 }
 
@@ -296,7 +291,7 @@ static void over_cb(evutil_socket_t fd, short what, void *arg)
 	curfew_look(curfew);
 	if (curfew->left_us < 0)
 		end_due(curfew, true);
-	if (is_to_end(curfew))
+	if (curfew->ends)
 		end_cluster(curfew);
 }
 
@@ -312,14 +307,22 @@ void curfew_fall(struct cluster *cluster, int signal)
 	struct curfew *curfew = cluster->curfew;
 
 	curfew->fallen = signal == SIGTERM ? "SIGTERM" : "SIGUSR1";
-	if (signal == SIGTERM && is_to_end(curfew))
-		end_cluster(curfew);
 	if (signal == SIGTERM && curfew->killed_us == 0) {
 		curfew->killed_us = engine_now_us();
 		curfew->end_us = NEVER; /* it may be now, and will be said anew */
 		ask(curfew);
 	}
 	wait_for_end(curfew);
+}
+
+void curfew_end(struct cluster *cluster)
+{
+	struct curfew *curfew = cluster->curfew;
+
+	if (curfew->ends)
+		end_cluster(curfew);
+	curfew->ends = true;
+	curfew_fall(cluster, SIGTERM);
 }
 
 /* ---- */

@@ -21,9 +21,11 @@ struct request;
 struct curfew *curfew_new(struct cluster *cluster);
 void curfew_free(struct curfew *curfew); /* NULL is fine */
 
-/* A signal said so: SIGTERM, after which Slurm kills what is left of a job that ends, or SIGUSR1.
- * A cluster without an owner ends after SIGTERM once nothing runs, and at once after another. */
+/* A signal said so: SIGTERM, after which Slurm kills what is left of a job that ends, or SIGUSR1. */
 void curfew_fall(struct cluster *cluster, int signal);
+
+/* The cluster itself ends once nothing runs; at once, when it is said again. */
+void curfew_end(struct cluster *cluster);
 
 /* Its client said so, for this map alone. */
 void curfew_drain(struct request *request);

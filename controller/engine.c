@@ -1,12 +1,14 @@
 #include "controller/engine.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "controller/client.h"
+#include "controller/curfew.h"
 #include "controller/errand.h"
 #include "controller/fetch.h"
 #include "controller/lead.h"
@@ -345,6 +347,18 @@ static int take_notice(struct engine *engine, const struct frame *frame, struct 
 	return 0;
 }
 
+/* A signal to its step, of which the controller need not be a task. */
+static int take_drain(struct engine *engine, const struct frame *frame, struct ipp_error *err)
+{
+	Ipp__Drain *drain = ipp__drain__unpack(NULL, frame->head_bytes, frame->head);
+
+	if (!drain)
+		return ipp_fail(err, EPROTO, "a DRAIN frame is malformed");
+	curfew_fall(engine->cluster, drain->term ? SIGTERM : SIGUSR1);
+	ipp__drain__free_unpacked(drain, NULL);
+	return 0;
+}
+
 static int take_health(struct engine *engine, const struct frame *frame, struct ipp_error *err)
 {
 	Ipp__Health *health = ipp__health__unpack(NULL, frame->head_bytes, frame->head);
@@ -362,6 +376,7 @@ static const struct {
 } rules[] = {
 	{FRAME_RESULTS, take_results}, {FRAME_DONE, take_done},	  {FRAME_NOTICE, take_notice},
 	{FRAME_HEALTH, take_health},   {FRAME_SHARE, take_share}, {FRAME_REMOVE, take_replaced},
+	{FRAME_DRAIN, take_drain},
 };
 
 static void on_frame(void *owner, struct link *link, const struct frame *frame)

@@ -50,8 +50,13 @@ static void interrupt_cb(evutil_socket_t number, short what, void *arg)
 
 static void drain_cb(evutil_socket_t number, short what, void *arg)
 {
+	struct cluster *cluster = arg;
+
 	(void)what;
-	curfew_fall(arg, number);
+	if (number == SIGTERM && cluster->setup->owner_fd < 0)
+		curfew_end(cluster);
+	else
+		curfew_fall(cluster, number);
 }
 
 /* A descriptor a peer: as many as the hard limit allows. */

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -464,6 +465,32 @@ void engine_dial(struct engine *engine)
 	}
 }
 
+/* ---- what Slurm says to our step ---- */
+
+static void signal_cb(evutil_socket_t number, short what, void *arg)
+{
+	struct engine *engine = arg;
+	Ipp__Drain drain = IPP__DRAIN__INIT;
+
+	(void)what;
+	drain.term = number == SIGTERM;
+	if (engine->welcome && !engine->goodbye)
+		link_send(engine->controller, FRAME_DRAIN, &drain.base, NULL);
+}
+
+/* Where the controller is no task of the step, Slurm may tell our guard alone, which tells us. */
+static int watch_signals(struct engine *engine)
+{
+	static const int numbers[] = {SIGTERM, SIGUSR1};
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		engine->signals[i] = evsignal_new(engine->base, numbers[i], signal_cb, engine);
+		if (!engine->signals[i] || event_add(engine->signals[i], NULL) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 int engine_run(struct event_base *base, const struct engine_options *options)
 {
 	struct engine engine = {.base = base,
@@ -476,11 +503,14 @@ int engine_run(struct event_base *base, const struct engine_options *options)
 		return EXIT_ENGINE_OURS;
 	if (options->standby)
 		engine_dial(&engine);
-	else
+	else if (watch_signals(&engine) == 0)
 		work_start(&engine);
 	if (engine.dial || engine.worker)
 		event_base_dispatch(base);
 	dial_free(engine.dial);
+	for (size_t i = 0; i < 2; i++)
+		if (engine.signals[i])
+			event_free(engine.signals[i]);
 	work_fini(&engine);
 	link_free(engine.controller);
 	share_close(engine.share);

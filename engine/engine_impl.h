@@ -19,6 +19,7 @@
 
 struct dial;
 struct doomed;
+struct event;
 struct held;
 struct kept;
 struct share;
@@ -29,6 +30,7 @@ struct engine {
 	struct event_base *base;
 	const struct engine_options *options;
 	struct dial *dial;
+	struct event *signals[2]; /* SIGTERM and SIGUSR1 */
 	struct link *controller;
 	struct worker_process *worker;
 	struct kept *kept;

@@ -35,16 +35,19 @@ static long long now_ms(void)
 	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
-/* What is for the user's command must not end us. */
-static int ignore_signals(void)
+/* What is for the user's command must not end us; what Slurm says of the job's end is passed on to
+ * the engine, for proctrack/cgroup tells a step's tasks alone, as which we run. */
+static int take_signals(void)
 {
-	sigset_t children;
+	static const int taken[] = {SIGCHLD, SIGTERM, SIGUSR1};
+	sigset_t set;
 
 	bystander_ignore_signals();
-	sigemptyset(&children);
-	sigaddset(&children, SIGCHLD);
-	sigprocmask(SIG_SETMASK, &children, NULL);
-	return signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
+		sigaddset(&set, taken[i]);
+	sigprocmask(SIG_SETMASK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
 static pid_t start_engine(const char *path, char **argv)
@@ -82,14 +85,14 @@ static int time_left(pid_t pid, long long until)
 
 /* Wait for the engine to end; its status.  When the owner ends first the engine is given
  * PATIENCE_MS, then killed; so it is when it stays stopped. */
-static int wait_engine(pid_t pid, int children, int *owner)
+static int wait_engine(pid_t pid, int signals, int *owner)
 {
 	bool dying = false; /* as its owner has ended */
 	long long until = -1;
 	int status;
 
 	for (;;) {
-		struct pollfd on[2] = {{.fd = children, .events = POLLIN},
+		struct pollfd on[2] = {{.fd = signals, .events = POLLIN},
 				       {.fd = *owner, .events = POLLIN}};
 		struct signalfd_siginfo info;
 
@@ -107,8 +110,9 @@ static int wait_engine(pid_t pid, int children, int *owner)
 			dying = true;
 			until = now_ms() + PATIENCE_MS;
 		}
-		while (read(children, &info, sizeof(info)) == (ssize_t)sizeof(info))
-			;
+		while (read(signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
+			if (info.ssi_signo != SIGCHLD)
+				kill(pid, (int)info.ssi_signo);
 	}
 }
 
@@ -123,7 +127,7 @@ static void back_off(unsigned deaths, int owner)
 
 static int guard(const char *path, char **argv, int owner)
 {
-	const int children = ignore_signals();
+	const int signals = take_signals();
 	const bool owned = owner >= 0;
 	unsigned deaths = 0;
 
@@ -137,7 +141,7 @@ static int guard(const char *path, char **argv, int owner)
 			fprintf(stderr, "ipp-guard: cannot fork: %s\n", strerror(errno));
 			return EXIT_ENGINE_OURS;
 		}
-		status = wait_engine(pid, children, &owner);
+		status = wait_engine(pid, signals, &owner);
 		orphans_kill();
 		if (owned && owner < 0)
 			return 0;

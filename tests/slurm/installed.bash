@@ -16,8 +16,14 @@ setup()
 teardown()
 {
 	[ -n "${IPP_TEST_CLUSTER-}" ] || return 0
-	[ -n "${BATS_TEST_COMPLETED-}" ] || printf 'status %s, output:\n%s\n' "${status-}" "${output-}"
-	wait_until 5 nothing_is_left
+	if [ -z "${BATS_TEST_COMPLETED-}" ]; then
+		printf 'status %s, output:\n%s\n' "${status-}" "${output-}"
+		as root head scancel -u alice # not to spoil the next test
+	fi
+	wait_until 5 nothing_is_left >"$BATS_TEST_TMPDIR/left" || {
+		sort -u "$BATS_TEST_TMPDIR/left"
+		return 1
+	}
 	no_node_is_drained
 }
 
