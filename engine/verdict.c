@@ -61,6 +61,14 @@ struct verdict *verdict_find(struct verdict *list, uint64_t request, uint64_t in
 	return list;
 }
 
+uint64_t verdict_next(const struct verdict *list, uint64_t request, uint64_t from, uint64_t to)
+{
+	for (const struct verdict *at = list; at; at = at->next)
+		if (at->request == request && at->index >= from && at->index < to)
+			to = at->index;
+	return to;
+}
+
 void verdict_drop(struct verdict **list, struct verdict *verdict)
 {
 	while (*list != verdict)

@@ -36,6 +36,10 @@ struct verdict *verdict_add(struct verdict **list, const struct progress *task,
 /* Of that task, or NULL. */
 struct verdict *verdict_find(struct verdict *list, uint64_t request, uint64_t index);
 
+/* The first of the request's tasks from `from` on whose end is known; `to` if that is not before.
+ */
+uint64_t verdict_next(const struct verdict *list, uint64_t request, uint64_t from, uint64_t to);
+
 void verdict_drop(struct verdict **list, struct verdict *verdict);
 
 /* The worker ended as waitpid() says: how, and for want of memory? */

@@ -305,14 +305,14 @@ static void give_queue(struct engine *engine)
 			errand = errand->next;
 			continue;
 		}
-		for (part.to = part.from; part.to < slice->to; part.from = ++part.to) {
-			while (part.to < slice->to &&
-			       !verdict_find(engine->verdicts, slice->request, part.to))
-				part.to++;
+		do {
+			part.to = verdict_next(engine->verdicts, slice->request, part.from,
+					       slice->to);
 			if (part.to > part.from &&
 			    slice_send(&part, worker_link(engine->worker)) < 0)
 				worker_kill(engine->worker);
-		}
+			part.from = part.to + 1;
+		} while (part.to < slice->to);
 	}
 }
 

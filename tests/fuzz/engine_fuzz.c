@@ -2,6 +2,7 @@
  * `engine_fuzz FILE` replays one input: a byte for each thing that happens, with what message.h
  * takes for it.  In place of the network and of a child process are the two ends of socket pairs.
  * Whatever comes, the engine goes on or leaves, and gives back all that it took. */
+#include <event2/buffer.h>
 #include <event2/event.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -64,7 +65,7 @@ struct worker_process {
 	const struct worker_events *events;
 	void *owner;
 	struct progress progress;
-	bool dead;
+	bool careful, dead;
 };
 
 static struct worker_process *worker; /* that the engine has */
@@ -99,7 +100,7 @@ static void death_cb(evutil_socket_t fd, short what, void *arg)
 	self->events->on_death(self->owner, SIGKILL);
 }
 
-struct worker_process *worker_start(struct event_base *where, uint32_t rank,
+struct worker_process *worker_start(struct event_base *where, uint32_t rank, bool careful,
 				    const struct worker_events *who, void *owner,
 				    struct ipp_error *err)
 {
@@ -111,7 +112,7 @@ struct worker_process *worker_start(struct event_base *where, uint32_t rank,
 		ipp_fail(err, EAGAIN, "there are no more workers");
 		return NULL;
 	}
-	*self = (struct worker_process){.events = who, .owner = owner};
+	*self = (struct worker_process){.events = who, .owner = owner, .careful = careful};
 	self->link = link_unix(where, join(&in_worker), &worker_link_events, self);
 	self->death = event_new(where, -1, 0, death_cb, self);
 	if (!self->link || !self->death)
@@ -143,9 +144,33 @@ struct link *worker_link(const struct worker_process *self)
 	return self->link;
 }
 
-bool worker_skip(struct worker_process *self, uint64_t request)
+void worker_hold(struct worker_process *self, bool held)
 {
-	return progress_cancel(&self->progress, request);
+	(void)self;
+	(void)held;
+}
+
+bool worker_was_severed(const struct worker_process *self)
+{
+	return self->careful;
+}
+
+bool worker_is_careful(const struct worker_process *self)
+{
+	return self->careful;
+}
+
+bool worker_is_stopped(const struct worker_process *self)
+{
+	return self->dead;
+}
+
+void worker_last_words(const struct worker_process *self, struct evbuffer *out,
+		       struct evbuffer *err)
+{
+	(void)self;
+	evbuffer_add(out, "out", 3);
+	evbuffer_add(err, "err", 3);
 }
 
 pid_t worker_pid(const struct worker_process *self)
@@ -262,7 +287,7 @@ static void begin_task(void)
 static const uint16_t controllers[] = {FRAME_PUSH,   FRAME_CALL,   FRAME_TASKS, FRAME_CANCEL,
 				       FRAME_CLOSE,  FRAME_PROBE,  FRAME_PULL,	FRAME_LIST,
 				       FRAME_REMOVE, FRAME_GOODBYE};
-static const uint16_t workers[] = {FRAME_RESULTS, FRAME_PUSH};
+static const uint16_t workers[] = {FRAME_RESULTS, FRAME_PUSH, FRAME_HOLD};
 
 static void next_cb(evutil_socket_t fd, short what, void *arg)
 {
@@ -283,7 +308,7 @@ static void next_cb(evutil_socket_t fd, short what, void *arg)
 	else if (happens % 8 == 4 && in_worker)
 		give_result();
 	else if (happens % 8 == 5 && in_worker && happens < 128)
-		send_any(&source, in_worker, workers, 2);
+		send_any(&source, in_worker, workers, 3);
 	else if (happens % 8 == 5 && in_worker)
 		link_send(in_worker, FRAME_READY, NULL, NULL);
 	else if (happens % 8 == 6 && worker)
