@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "controller/cluster.h"
@@ -16,9 +17,13 @@
 #include "proto/frame.h"
 #include "proto/unix_socket.h"
 
-#define PROOF_S 5	   /* to finish TLS and say HELLO */
-#define STRANGERS_MAX 1024 /* unproven at a time, of those that came over the network */
-#define PAUSE_MS 100	   /* after accept() found no descriptor or memory */
+#define PROOF_S 5	  /* to finish TLS and say HELLO */
+#define STRANGERS_MAX 256 /* unproven at a time, of those that came over the network... */
+#define STRANGERS_SHARE 4 /* ... and at most this part of all descriptors */
+#define PAUSE_MS 20	  /* after accept() found no descriptor or memory, or too many intruders */
+/* In each pause: what they cost us is a few per cent of a core, however many there are. */
+#define INTRUDERS_TCP_MAX 5    /* TLS handshakes that came to nothing */
+#define INTRUDERS_UNIX_MAX 256 /* processes of other users */
 
 struct stranger {
 	struct stranger *next;
@@ -36,9 +41,31 @@ struct door {
 	struct evconnlistener *tcp_listeners[8];
 	size_t n_tcp;
 	struct stranger *strangers;
-	size_t n_strangers;
-	struct event *resume;
+	size_t n_over_tls, over_tls_max; /* of them */
+	unsigned intruders_tcp, intruders_unix;
+	struct event *resume; /* the end of a pause, which begins with the first intruder */
 };
+
+static void pause_begin(struct door *door)
+{
+	const struct timeval pause = {.tv_usec = PAUSE_MS * 1000};
+
+	if (!event_pending(door->resume, EV_TIMEOUT, NULL))
+		event_add(door->resume, &pause);
+}
+
+/* Whom we do not let in now waits in the kernel's queue. */
+static void tcp_let_in(struct door *door)
+{
+	const bool open = door->n_over_tls < door->over_tls_max &&
+			  door->intruders_tcp < INTRUDERS_TCP_MAX;
+
+	for (size_t i = 0; i < door->n_tcp; i++)
+		if (open)
+			evconnlistener_enable(door->tcp_listeners[i]);
+		else
+			evconnlistener_disable(door->tcp_listeners[i]);
+}
 
 static void stranger_forget(struct stranger *stranger)
 {
@@ -47,13 +74,20 @@ static void stranger_forget(struct stranger *stranger)
 	while (*at != stranger)
 		at = &(*at)->next;
 	*at = stranger->next;
-	stranger->door->n_strangers--;
+	if (stranger->over_tls) {
+		stranger->door->n_over_tls--;
+		tcp_let_in(stranger->door);
+	}
 	event_free(stranger->deadline);
 	free(stranger);
 }
 
 static void stranger_drop(struct stranger *stranger)
 {
+	if (stranger->over_tls) {
+		stranger->door->intruders_tcp++;
+		pause_begin(stranger->door);
+	}
 	link_free(stranger->link);
 	stranger_forget(stranger);
 }
@@ -80,24 +114,35 @@ static bool same(const struct fingerprint *a, const struct fingerprint *b)
 	return CRYPTO_memcmp(a, b, sizeof(*a)) == 0;
 }
 
+/* Over TLS: the engines whose cards PMIx carried, or anyone who holds the key of the connection
+ * file. */
+static bool is_known(const struct setup *setup, const struct fingerprint *fingerprint)
+{
+	size_t rank = 0;
+
+	if (setup->by_hand)
+		return same(fingerprint, &setup->key_holder);
+	while (rank < setup->n_ranks && !same(fingerprint, &setup->ranks[rank].fingerprint))
+		rank++;
+	return rank < setup->n_ranks;
+}
+
 static void on_secured(void *owner, struct link *link)
 {
 	struct stranger *stranger = owner;
 
-	if (tls_peer(link_ssl(link), &stranger->fingerprint) < 0)
+	if (tls_peer(link_ssl(link), &stranger->fingerprint) < 0 ||
+	    !is_known(stranger->door->cluster->setup, &stranger->fingerprint))
 		stranger_drop(stranger);
 }
 
-/* Over TLS: an engine of the rank whose card PMIx carried, or anyone who holds the key of the
- * connection file. */
+/* Over TLS an engine is the rank whose certificate it has. */
 static bool may_enter(const struct stranger *stranger, const Ipp__Hello *hello)
 {
 	const struct setup *setup = stranger->door->cluster->setup;
 
-	if (!stranger->over_tls)
+	if (!stranger->over_tls || setup->by_hand)
 		return true;
-	if (setup->by_hand)
-		return same(&stranger->fingerprint, &setup->key_holder);
 	return hello->role != IPP__ROLE__CLIENT && hello->rank >= 0 &&
 	       (size_t)hello->rank < setup->n_ranks &&
 	       same(&stranger->fingerprint, &setup->ranks[hello->rank].fingerprint);
@@ -165,26 +210,34 @@ static void greet(struct door *door, int fd, SSL *ssl)
 		return;
 	}
 	door->strangers = stranger;
-	door->n_strangers++;
+	if (!stranger->over_tls)
+		return;
+	door->n_over_tls++;
+	tcp_let_in(door);
 }
 
 static void unix_cb(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
 		    int bytes, void *arg)
 {
-	(void)listener;
+	struct door *door = arg;
+
 	(void)address;
 	(void)bytes;
-	if (unix_peer_is_ours(fd, NULL) < 0)
-		close(fd);
-	else
-		greet(arg, fd, NULL);
+	if (unix_peer_is_ours(fd, NULL) == 0) {
+		greet(door, fd, NULL);
+		return;
+	}
+	close(fd);
+	pause_begin(door);
+	if (++door->intruders_unix >= INTRUDERS_UNIX_MAX)
+		evconnlistener_disable(listener);
 }
 
 static void tcp_cb(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
 		   int bytes, void *arg)
 {
 	struct door *door = arg;
-	SSL *ssl = door->n_strangers < STRANGERS_MAX ? SSL_new(door->context) : NULL;
+	SSL *ssl = SSL_new(door->context);
 
 	(void)listener;
 	(void)address;
@@ -200,11 +253,8 @@ static void tcp_cb(struct evconnlistener *listener, evutil_socket_t fd, struct s
 /* accept() failed, for want of descriptors or memory: pause rather than spin. */
 static void accept_error_cb(struct evconnlistener *listener, void *arg)
 {
-	const struct timeval pause = {.tv_usec = PAUSE_MS * 1000};
-	struct door *door = arg;
-
 	evconnlistener_disable(listener);
-	event_add(door->resume, &pause);
+	pause_begin(arg);
 }
 
 static void resume_cb(evutil_socket_t fd, short what, void *arg)
@@ -213,9 +263,9 @@ static void resume_cb(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	door->intruders_tcp = door->intruders_unix = 0;
 	evconnlistener_enable(door->unix_listener);
-	for (size_t i = 0; i < door->n_tcp; i++)
-		evconnlistener_enable(door->tcp_listeners[i]);
+	tcp_let_in(door);
 }
 
 static struct evconnlistener *listen_on(struct door *door, int fd, evconnlistener_cb accepted)
@@ -251,6 +301,17 @@ static int open_tcp(struct door *door, const struct setup *setup, struct ipp_err
 	return 0;
 }
 
+/* Strangers must leave descriptors to those we work with. */
+static size_t over_tls_max(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 ||
+	    limit.rlim_cur / STRANGERS_SHARE > STRANGERS_MAX)
+		return STRANGERS_MAX;
+	return limit.rlim_cur / STRANGERS_SHARE;
+}
+
 struct door *door_open(struct cluster *cluster, struct ipp_error *err)
 {
 	const struct setup *setup = cluster->setup;
@@ -261,6 +322,7 @@ struct door *door_open(struct cluster *cluster, struct ipp_error *err)
 		return NULL;
 	}
 	door->cluster = cluster;
+	door->over_tls_max = over_tls_max();
 	door->resume = event_new(cluster->base, -1, 0, resume_cb, door);
 	door->unix_listener = listen_on(door, setup->unix_fd, unix_cb);
 	if (!door->resume || !door->unix_listener) {

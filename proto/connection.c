@@ -170,16 +170,36 @@ int connection_from_file(struct connection *out, const char *path, struct ipp_er
 	return rc;
 }
 
-void connection_make_folder(const char *path)
+/* Who else can write there could put other files in the place of ours. */
+static int make_folder(const char *folder, struct ipp_error *err)
+{
+	struct stat st;
+
+	if (mkdir(folder, 0700) < 0 && errno != EEXIST)
+		return ipp_fail(err, errno, "slurm-ipp: cannot make the folder %s: %m", folder);
+	if (stat(folder, &st) < 0 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid() ||
+	    (st.st_mode & 022))
+		return ipp_fail(err, EPERM,
+				"slurm-ipp: %s must be a folder of yours in which nobody else can "
+				"write; remove it, or chmod 700 it",
+				folder);
+	return 0;
+}
+
+int connection_make_folder(const char *path, struct ipp_error *err)
 {
 	char *folder = strdup(path);
 	char *slash = folder ? strrchr(folder, '/') : NULL;
+	int rc = 0;
 
+	if (!folder)
+		return ipp_fail(err, ENOMEM, "slurm-ipp: out of memory writing %s", path);
 	if (slash && slash != folder) {
 		*slash = '\0';
-		mkdir(folder, 0700);
+		rc = make_folder(folder, err);
 	}
 	free(folder);
+	return rc;
 }
 
 int connection_save(const struct connection *connection, const char *path, struct ipp_error *err)
@@ -193,7 +213,9 @@ int connection_save(const struct connection *connection, const char *path, struc
 		rc = ipp_fail(err, ENOMEM, "slurm-ipp: out of memory writing %s", path);
 		goto out;
 	}
-	connection_make_folder(path);
+	rc = connection_make_folder(path, err);
+	if (rc < 0)
+		goto out;
 	fd = mkostemp(fresh, O_CLOEXEC); /* mode 0600 */
 	if (fd < 0) {
 		rc = ipp_fail(err, errno, "slurm-ipp: cannot write the connection file %s: %m",

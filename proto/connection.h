@@ -41,8 +41,9 @@ int connection_from_file(struct connection *out, const char *path, struct ipp_er
 /* Write it to `path`, mode 0600, by way of a new file and rename; the folder is made 0700. */
 int connection_save(const struct connection *connection, const char *path, struct ipp_error *err);
 
-/* Make the folder of `path`, 0700, if it is not there. */
-void connection_make_folder(const char *path);
+/* Make the folder of `path`, 0700, if it is not there.  0; -EPERM when it is another user's, or
+ * others can write there; or -errno. */
+int connection_make_folder(const char *path, struct ipp_error *err);
 
 /* ~/.slurm-ipp/<job>.json (gives; free()); "local" becomes local-<host>.  NULL when out of memory
  * or there is no home. */

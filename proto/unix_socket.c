@@ -1,6 +1,7 @@
 #include "proto/unix_socket.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -10,6 +11,7 @@
 #include "proto/error.h"
 
 #define BACKLOG 4096 /* every engine of a node may connect before the controller runs */
+#define QUEUE_S 2    /* to get into the listener's queue, which others may be filling */
 
 static int open_socket(const char *name, struct sockaddr_un *address, socklen_t *bytes,
 		       struct ipp_error *err)
@@ -23,7 +25,7 @@ static int open_socket(const char *name, struct sockaddr_un *address, socklen_t 
 				name);
 	memcpy(address->sun_path + 1, name, length);
 	*bytes = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + length);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return ipp_fail(err, errno, "slurm-ipp: cannot make a socket: %m");
 	return fd;
@@ -37,7 +39,8 @@ int unix_listen(const char *name, struct ipp_error *err)
 
 	if (fd < 0)
 		return fd;
-	if (bind(fd, (struct sockaddr *)&address, bytes) < 0 || listen(fd, BACKLOG) < 0) {
+	if (bind(fd, (struct sockaddr *)&address, bytes) < 0 || listen(fd, BACKLOG) < 0 ||
+	    fcntl(fd, F_SETFL, O_NONBLOCK) < 0) {
 		const int code = errno;
 
 		close(fd);
@@ -48,6 +51,7 @@ int unix_listen(const char *name, struct ipp_error *err)
 
 int unix_connect(const char *name, struct ipp_error *err)
 {
+	const struct timeval patience = {.tv_sec = QUEUE_S};
 	struct sockaddr_un address;
 	socklen_t bytes;
 	const int fd = open_socket(name, &address, &bytes, err);
@@ -55,7 +59,9 @@ int unix_connect(const char *name, struct ipp_error *err)
 
 	if (fd < 0)
 		return fd;
-	if (connect(fd, (struct sockaddr *)&address, bytes) < 0) {
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0 ||
+	    connect(fd, (struct sockaddr *)&address, bytes) < 0 ||
+	    fcntl(fd, F_SETFL, O_NONBLOCK) < 0) {
 		rc = ipp_fail(err, errno, "slurm-ipp: cannot reach @%s on this node: %m", name);
 	} else {
 		rc = unix_peer_is_ours(fd, NULL);

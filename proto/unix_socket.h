@@ -14,7 +14,8 @@ struct ipp_error;
 int unix_listen(const char *name, struct ipp_error *err);
 
 /* Connect to abstract `name`; the listener must be of our user.  A non-blocking, close-on-exec
- * descriptor (gives) or -errno: -ECONNREFUSED where nobody on this node listens there. */
+ * descriptor (gives) or -errno: -ECONNREFUSED where nobody on this node listens there, -EAGAIN
+ * where its queue stayed full for two seconds. */
 int unix_connect(const char *name, struct ipp_error *err);
 
 /* Whether the process at the other end of `fd` is of our user; its pid in *pid unless NULL.

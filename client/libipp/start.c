@@ -37,12 +37,15 @@ static int open_log(const char *connection_file, struct ipp_error *err)
 	if (asprintf(&path, "%.*s.log", (int)(strlen(connection_file) - strlen(".json")),
 		     connection_file) < 0)
 		return ipp_fail(err, ENOMEM, "out of memory");
-	connection_make_folder(path);
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		ipp_fail(err, errno, "cannot write the engines' log %s: %m", path);
+	fd = connection_make_folder(path, err);
+	if (fd == 0) {
+		fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
+			  0600);
+		if (fd < 0)
+			fd = ipp_fail(err, errno, "cannot write the engines' log %s: %m", path);
+	}
 	free(path);
-	return fd < 0 ? -err->code : fd;
+	return fd;
 }
 
 /* Start the cluster with its stderr in a log: it outlives us, and who reads our stderr would wait

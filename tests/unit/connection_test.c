@@ -175,6 +175,25 @@ static void a_file_of_another_user_is_not_believed(void **state)
 	assert_not_believed();
 }
 
+static void nothing_is_written_where_others_can_write(void **state)
+{
+	char at[128];
+
+	(void)state;
+	save();
+	snprintf(at, sizeof(at), "%s/.slurm-ipp", folder);
+	assert_int_equal(chmod(at, 0770), 0);
+	assert_int_equal(parse(GOOD), 0);
+	assert_int_equal(connection_save(&got, path, &err), -EPERM);
+	assert_non_null(strstr(err.text, "in which nobody else can write"));
+	assert_int_equal(chmod(at, 0700), 0);
+	if (geteuid() == 0) {
+		assert_int_equal(chown(at, 65534, 65534), 0);
+		assert_int_equal(connection_save(&got, path, &err), -EPERM);
+		assert_int_equal(chown(at, 0, 0), 0);
+	}
+}
+
 static void a_symbolic_link_is_not_followed(void **state)
 {
 	char elsewhere[256];
@@ -218,7 +237,7 @@ static void a_place_that_cannot_be_written_is_named_and_left_as_it_was(void **st
 	(void)state;
 	assert_int_equal(parse(GOOD), 0);
 	assert_int_equal(connection_save(&got, "/proc/none/7.json", &err), -ENOENT);
-	assert_non_null(strstr(err.text, "cannot write the connection file /proc/none/7.json"));
+	assert_non_null(strstr(err.text, "cannot make the folder /proc/none: No such file"));
 }
 
 static void the_path_is_of_this_home_job_and_for_local_ones_host(void **state)
@@ -265,6 +284,7 @@ int main(void)
 		TEST(a_file_is_private_and_so_is_its_folder),
 		TEST(a_file_that_others_may_read_is_not_believed),
 		TEST(a_file_of_another_user_is_not_believed),
+		TEST(nothing_is_written_where_others_can_write),
 		TEST(a_symbolic_link_is_not_followed),
 		TEST(a_pipe_in_its_place_does_not_hang),
 		TEST(a_file_that_is_not_there_is_named),
