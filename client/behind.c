@@ -27,23 +27,35 @@ static int confirm(struct ipp_client *client, uint64_t id, struct ipp_error *err
 	return ipp_fetch(client, id, &how_is_it, &fetched, err);
 }
 
-int behind_submit(struct ipp_client *client, struct ipp_run *run, struct ipp_error *err)
+/* Once all of it has arrived, print its id (takes `request`). */
+static int leave(struct ipp_client *client, struct ipp_request *request, struct ipp_error *err)
 {
-	struct ipp_request *request = NULL;
+	const uint64_t id = ipp_request_id(request);
 	char name[VERB_ID_BYTES];
-	uint64_t id = 0;
-	int rc;
+	int rc = ipp_wait(request, -1, err);
 
-	run->detached = true;
-	rc = ipp_submit(client, run, &request, err);
-	if (rc == 0) {
-		id = ipp_request_id(request);
-		rc = ipp_wait(request, -1, err);
-	}
 	if (rc == 0)
 		rc = confirm(client, id, err);
 	ipp_request_free(request);
 	if (rc == 0)
 		puts(verb_request_name(id, name));
 	return rc;
+}
+
+int behind_submit(struct ipp_client *client, struct ipp_run *run, struct ipp_error *err)
+{
+	struct ipp_request *request = NULL;
+	int rc;
+
+	run->detached = true;
+	rc = ipp_submit(client, run, &request, err);
+	return rc == 0 ? leave(client, request, err) : rc;
+}
+
+int behind_errand(struct ipp_client *client, const struct ipp_errand *errand, struct ipp_error *err)
+{
+	struct ipp_request *request = NULL;
+	const int rc = ipp_submit_errand(client, errand, &request, err);
+
+	return rc == 0 ? leave(client, request, err) : rc;
 }

@@ -11,4 +11,8 @@ int behind_connect(struct ipp_client **out, unsigned engines, struct ipp_error *
  * can never run. */
 int behind_submit(struct ipp_client *client, struct ipp_run *run, struct ipp_error *err);
 
+/* The same for what is done with a variable, `errand` being detached. */
+int behind_errand(struct ipp_client *client, const struct ipp_errand *errand,
+		  struct ipp_error *err);
+
 #endif

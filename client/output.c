@@ -79,7 +79,9 @@ int output_open(struct output *out, const char *path, struct ipp_error *err)
 	struct output output = {.path = path};
 	struct stat status;
 	const bool exists = stat(path, &status) == 0;
-	const int fd = exists ? descriptor_of(path, &status) : -1;
+	const int fd = strcmp(path, "-") == 0 ? STDOUT_FILENO
+		       : exists		      ? descriptor_of(path, &status)
+					      : -1;
 
 	if (fd >= 0) {
 		int rc = descriptor_open(&output, fd, err);

@@ -3,7 +3,8 @@
  * Until then it lies beside that name; after a failure what was there is still there, and nothing
  * else is.  A symbolic link stays and its target is replaced, with the mode it had.  A device or a
  * pipe is written to as it stands, and so is what our descriptors already lead to: /dev/stdout,
- * /dev/fd/N, and the file that stdout or stderr was redirected to.  Thread: any. */
+ * /dev/fd/N, and the file that stdout or stderr was redirected to.  "-" is standard output.
+ * Thread: any. */
 #ifndef IPP_CLIENT_OUTPUT_H
 #define IPP_CLIENT_OUTPUT_H
 

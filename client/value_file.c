@@ -2,9 +2,29 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "proto/error.h"
 #include "proto/npy.h"
+
+static bool is_stdout(const char *path)
+{
+	return strcmp(path, "-") == 0;
+}
+
+static bool is_npy(const struct output *output)
+{
+	return npy_is_named(output->path) || is_stdout(output->path);
+}
+
+int value_file_check(const char *path, struct ipp_error *err)
+{
+	if (is_stdout(path) && isatty(STDOUT_FILENO))
+		return ipp_fail(err, EINVAL,
+				"-o -: standard output is a terminal, which an array would upset: "
+				"redirect it, or give a file");
+	return output_check(path, err);
+}
 
 int value_file_add(struct output *output, const void *data, size_t bytes, struct ipp_error *err)
 {
@@ -19,7 +39,7 @@ int value_file_begin(struct output *output, const struct ipp_value *whole, struc
 	struct npy npy;
 	int rc;
 
-	if (!npy_is_named(output->path))
+	if (!is_npy(output))
 		return 0;
 	rc = npy_init(&npy, whole->dtype, whole->n_dims, whole->shape, whole->fortran_order,
 		      output->path, err);
@@ -44,7 +64,7 @@ static int save_number(struct output *output, const struct ipp_value *number, st
 							: (const void *)&number->real};
 	char line[40];
 
-	if (npy_is_named(output->path))
+	if (is_npy(output))
 		return save_array(output, &array, err);
 	if (integer)
 		snprintf(line, sizeof(line), "%lld\n", (long long)number->integer);

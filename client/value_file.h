@@ -7,6 +7,10 @@
 #include "client/ipp/client.h"
 #include "client/output.h"
 
+/* Whether `path` can be written; "-" is standard output, which gets what *.npy would, and is
+ * refused where that is a terminal.  0 or a negative errno. */
+int value_file_check(const char *path, struct ipp_error *err);
+
 /* Begin a file of the array that `whole` describes, which has no data: in *.npy, the header. 0 or a
  * negative errno. */
 int value_file_begin(struct output *output, const struct ipp_value *whole, struct ipp_error *err);

@@ -3,15 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/behind.h"
+
 int variable_options(struct variable_verb *words, const struct verb *verb, const char *allowed,
 		     int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"targets", required_argument, NULL, 't'},
-		{"output", required_argument, NULL, 'o'},
-		{"text", no_argument, NULL, 'x'},
-		{"engines", required_argument, NULL, 'n'},
-		{0},
+		{"targets", required_argument, NULL, 't'}, {"output", required_argument, NULL, 'o'},
+		{"text", no_argument, NULL, 'x'},	   {"async", no_argument, NULL, 'a'},
+		{"engines", required_argument, NULL, 'n'}, {0},
 	};
 	int c;
 
@@ -27,9 +27,14 @@ int variable_options(struct variable_verb *words, const struct verb *verb, const
 			words->targets_text = optarg;
 		else if (c == 'o')
 			words->output = optarg;
+		else if (c == 'a')
+			words->async = true;
 		else
 			words->text = true;
 	}
+	if (words->async && words->output)
+		return verb_misuse(verb, "with --async, -o is for ipp-run result: "
+					 "ipp-run result -o FILE ID");
 	return 0;
 }
 
@@ -41,6 +46,20 @@ int variable_connect(struct variable_verb *words, struct ipp_error *err)
 		rc = verb_targets(words->client, words->targets_text, &words->targets,
 				  &words->n_targets, err);
 	return rc;
+}
+
+int variable_leave(const struct variable_verb *words, enum ipp_work what, const char *name,
+		   const struct ipp_value *value, const char *path, struct ipp_error *err)
+{
+	const struct ipp_errand errand = {.what = what,
+					  .targets = words->targets,
+					  .n_targets = words->n_targets,
+					  .name = name,
+					  .value = value,
+					  .path = path,
+					  .detached = true};
+
+	return behind_errand(words->client, &errand, err);
 }
 
 void variable_end(struct variable_verb *words)

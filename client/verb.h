@@ -12,6 +12,7 @@
 enum verb_exit {
 	EXIT_FAILED_MAX = 101, /* 1..100 tasks failed; 101: more than 100 */
 	EXIT_REQUEUE = 120,    /* the job ends before it is done: another can go on */
+	EXIT_UNFINISHED = 121, /* result --no-wait: it still runs */
 	EXIT_TIMED_OUT = 124,  /* --timeout was over */
 	EXIT_OURS = 125,       /* wrong use, no cluster, or it was lost */
 	EXIT_CANNOT_RUN = 126,

@@ -8,6 +8,8 @@ static int push_word(const struct variable_verb *words, char *word, struct ipp_e
 	struct ipp_argument given;
 
 	argument_read(&given, word, words->text);
+	if (words->async)
+		return variable_leave(words, IPP_PUSH, given.name, &given.value, given.file, err);
 	if (given.file)
 		return ipp_push_file(words->client, words->targets, words->n_targets, given.name,
 				     given.file, err);
@@ -19,7 +21,7 @@ static int push(int argc, char **argv)
 {
 	struct variable_verb words;
 	struct ipp_error err;
-	int rc = variable_options(&words, &verb_push, "tx", argc, argv);
+	int rc = variable_options(&words, &verb_push, "txa", argc, argv);
 
 	if (rc != 0)
 		return rc;
@@ -40,13 +42,14 @@ static int push(int argc, char **argv)
 const struct verb verb_push = {
 	.name = "push",
 	.summary = "set variables of the engines",
-	.usage = "usage: ipp-run push [--targets LIST] [--text] NAME=VALUE|NAME=@FILE...\n"
-		 "Set variables of the engines; functions see them, pull reads them.\n"
-		 "  NAME=VALUE      an integer, a real number, or else a text\n"
-		 "  NAME=@FILE.npy  the array in that file\n"
-		 "  NAME=@FILE      the bytes of any other file, an array of |u1\n"
-		 "  --text          VALUE is a text, whatever it looks like\n"
-		 "  --targets LIST  which engines: all (the default), or such as 0,2-5\n"
-		 "A name has letters, digits and _ . - and begins with a letter or _.\n",
+	.usage =
+		"usage: ipp-run push [--targets LIST] [--async] [--text] NAME=VALUE|NAME=@FILE...\n"
+		"Set variables of the engines; functions see them, pull reads them.\n"
+		"  NAME=VALUE      an integer, a real number, or else a text\n"
+		"  NAME=@FILE.npy  the array in that file\n"
+		"  NAME=@FILE      the bytes of any other file, an array of |u1\n"
+		"  --text          VALUE is a text, whatever it looks like\n"
+		"  --targets LIST  which engines: all (the default), or such as 0,2-5\n" VARIABLE_ASYNC
+		"A name has letters, digits and _ . - and begins with a letter or _.\n",
 	.run = push,
 };

@@ -2,20 +2,19 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "proto/error.h"
 
-#define NAMED_MAX 10
-
 void failures_add_lacking(struct failures *failures, uint32_t rank)
 {
-	const size_t used = strlen(failures->lacking);
+	size_t at = failures->n_lacking < FAILURES_NAMED_MAX ? failures->n_lacking
+							     : FAILURES_NAMED_MAX - 1;
 
-	if (++failures->n_lacking > 1 && failures->n_lacking <= NAMED_MAX)
-		snprintf(failures->lacking + used, sizeof(failures->lacking) - used, "%s%u",
-			 used ? ", " : "", failures->last);
-	failures->last = rank;
+	if (failures->n_lacking++ >= FAILURES_NAMED_MAX && failures->lacking[at] < rank)
+		return;
+	for (; at > 0 && failures->lacking[at - 1] > rank; at--)
+		failures->lacking[at] = failures->lacking[at - 1];
+	failures->lacking[at] = rank;
 }
 
 void failures_add(struct failures *failures, const Ipp__Result *result)
@@ -32,22 +31,39 @@ void failures_add(struct failures *failures, const Ipp__Result *result)
 	snprintf(failures->why, sizeof(failures->why), "%s", result->error);
 }
 
+/* "1, 3 and 5", or "1, 3, 5 and others" */
+static void name_lacking(const struct failures *failures, char *text, size_t bytes)
+{
+	const size_t n = failures->n_lacking;
+	size_t at = 0;
+
+	for (size_t i = 0; i < n && i < FAILURES_NAMED_MAX; i++)
+		at += (size_t)snprintf(text + at, bytes - at, "%s%u",
+				       i == 0	    ? ""
+				       : i + 1 == n ? " and "
+						    : ", ",
+				       failures->lacking[i]);
+	if (n > FAILURES_NAMED_MAX)
+		snprintf(text + at, bytes - at, " and others");
+}
+
 static int fail_lacking(const struct failures *failures, const char *name, struct ipp_error *err)
 {
+	char ranks[FAILURES_NAMED_MAX * 12 + 16];
+
+	name_lacking(failures, ranks, sizeof(ranks));
 	if (failures->n_lacking == 1)
 		return ipp_fail(err, ENOENT,
-				"engine %u has no variable '%s'; ipp-run ls shows what "
-				"there is",
-				failures->last, name);
-	if (failures->n_lacking > NAMED_MAX)
+				"engine %s has no variable '%s'; ipp-run ls shows what there is",
+				ranks, name);
+	if (failures->n_lacking > FAILURES_NAMED_MAX)
 		return ipp_fail(err, ENOENT,
-				"%zu engines have no variable '%s': %s and others; ipp-run "
-				"ls shows what there is",
-				failures->n_lacking, name, failures->lacking);
+				"%zu engines have no variable '%s': %s; ipp-run ls shows what "
+				"there is",
+				failures->n_lacking, name, ranks);
 	return ipp_fail(err, ENOENT,
-			"engines %s and %u have no variable '%s'; ipp-run ls shows what "
-			"there is",
-			failures->lacking, failures->last, name);
+			"engines %s have no variable '%s'; ipp-run ls shows what there is", ranks,
+			name);
 }
 
 int failures_verdict(const struct failures *failures, enum ipp_work work, const char *name,

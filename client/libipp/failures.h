@@ -9,11 +9,12 @@
 
 struct ipp_error;
 
+#define FAILURES_NAMED_MAX 10
+
 /* All zero at the beginning. */
 struct failures {
-	size_t n_lacking;  /* they have no such variable */
-	char lacking[160]; /* "1, 3" without the last one */
-	uint32_t last;
+	size_t n_lacking;		      /* they have no such variable */
+	uint32_t lacking[FAILURES_NAMED_MAX]; /* the first of them, by rank */
 	size_t n_other;
 	uint32_t other; /* the first of these, and why */
 	char why[256];

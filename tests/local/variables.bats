@@ -311,3 +311,96 @@ says()
 	says "the value is a text, not an array" pull --targets 0 -o t.npy t
 	ipp-run stop
 }
+
+@test "push, scatter, pull, gather, ls and rm can be left behind, and give what they would have given" {
+	start 3
+	run -0 ipp-run push --async A=@"$data/X.npy" n=7
+	[[ "$output" =~ ^[0-9]+\.1$'\n'[0-9]+\.2$ ]]
+	# shellcheck disable=SC2086
+	run -0 ipp-run wait $output
+	[ "$output" = "" ]
+	id=$(ipp-run scatter --async v=@"$data/Y.npy")
+	run -0 ipp-run result "$id"
+	[ "$output" = "" ]
+	id=$(ipp-run pull --async --targets 2,0 A)
+	run -0 ipp-run result -o A.npy "$id"
+	cmp A.0.npy "$data/X.npy"
+	cmp A.2.npy "$data/X.npy"
+	[ ! -e A.1.npy ]
+	run -0 ipp-run result "$(ipp-run pull --async n)"
+	[ "$output" = $'7\n7\n7' ]
+	id=$(ipp-run gather --async v)
+	run -0 ipp-run push v=1
+	run -0 ipp-run result -o Y.npy "$id"
+	cmp Y.npy "$data/Y.npy"
+	run -0 ipp-run result --forget "$id"
+	[ "$output" = "array <f8 (500,), 4000 bytes" ]
+	says "there is no request $id" result "$id"
+	run -0 ipp-run ls
+	listed=$output
+	run -0 ipp-run result "$(ipp-run ls --async)"
+	[ "$output" = "$listed" ]
+	run -0 ipp-run result "$(ipp-run rm --async --targets 1 n)"
+	run -0 ipp-run ls --targets 1
+	[[ "$output" != *"1 n "* ]]
+	run -0 ipp-run history
+	[[ "$output" == *"scatter v"* ]]
+	[[ "$output" == *"pull A"* ]]
+	ipp-run stop
+}
+
+@test "what was left behind and failed says so when it is asked for" {
+	start 3
+	ipp-run push --targets 1 x=1
+	id=$(ipp-run pull --async x)
+	says "engines 0 and 2 have no variable 'x'" result "$id"
+	run -2 ipp-run wait "$id"
+	id=$(ipp-run gather --async x)
+	says "engines 0 and 2 have no variable 'x'" result -o x.npy "$id"
+	[ ! -e x.npy ]
+	says "is a single value, not an array" result "$(ipp-run gather --async --targets 1 x)"
+	says "engines 0 and 2 have no variable 'x'" result "$(ipp-run rm --async x)"
+	says "No such file" push --async y=@nowhere
+	printf ab >ab
+	says "too few for 3 engines" scatter --async y=@ab
+	says "-o is for ipp-run result" pull --async -o x.npy x
+	says "only a pull or a gather" result -o x.npy "$(ipp-run ls --async)"
+	ipp-run stop
+}
+
+@test "a pull that was left behind waits for its engine's tasks, is cancelled, and keeps its turn" {
+	start 2
+	mkfifo gate
+	ipp-run push w=0
+	ipp-run apply --targets 0 "$sample:store_after_gate" &
+	wait_until 10 some_waits_at_gate
+	id=$(ipp-run pull --async w)
+	other=$(ipp-run pull --async w)
+	ipp-run push --async w=5
+	run -121 ipp-run result --no-wait "$id"
+	[[ "$output" == *"is not at its end"* ]]
+	run -0 ipp-run cancel "$other"
+	says "was cancelled" result "$other"
+	echo >gate
+	wait
+	run -0 ipp-run result "$id"
+	[ "${lines[1]}" = 0 ]
+	[ "${lines[0]}" != 5 ]
+	run -0 ipp-run pull w
+	[ "$output" = $'5\n5' ]
+	ipp-run stop
+}
+
+@test "pull and gather write to standard output, but not to a terminal" {
+	start 2
+	ipp-run push A=@"$data/X.npy"
+	ipp-run pull --targets 1 -o - A | cmp - "$data/X.npy"
+	ipp-run scatter v=@"$data/Y.npy"
+	ipp-run gather -o - v | cmp - "$data/Y.npy"
+	ipp-run result -o - "$(ipp-run gather --async v)" | cmp - "$data/Y.npy"
+	says "takes the value of one engine" pull -o - A
+	run script -qec "ipp-run gather -o - v" /dev/null
+	[[ "$output" == *"standard output is a terminal"* ]]
+	[ ! -e - ]
+	ipp-run stop
+}

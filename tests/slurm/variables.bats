@@ -104,3 +104,20 @@ lead_is_asked()
 	[ "${lines[2]}" = 998001 ]
 	((lines[3] > 24000000 && lines[3] < 29000000))
 }
+
+@test "what is left behind crosses the network as often, and is whole when it is asked for" {
+	bytes_file large 8000000
+	run_srun -N2 --ntasks-per-node=4 --ipp-engines bash -c "$received"'
+		before=$(received)
+		pushed=$(ipp-run push --async v=@large) && scattered=$(ipp-run scatter --async w=@large)
+		ipp-run wait $pushed $scattered
+		echo $(($(received) - before))
+		pulled=$(ipp-run pull --async v) && gathered=$(ipp-run gather --async w)
+		ipp-run rm v w
+		ipp-run result -o got "$pulled"
+		for rank in 0 1 2 3 4 5 6 7; do cmp got.$rank large; done
+		ipp-run result -o got "$gathered" && cmp got large'
+	[ "$status" -eq 0 ]
+	[ "${#lines[@]}" -eq 1 ]
+	((lines[0] > 12000000 && lines[0] < 16000000))
+}

@@ -476,6 +476,165 @@ static void a_detached_request_outlives_its_client(void **state)
 	assert_int_equal(list[i].done, 5000);
 }
 
+/* ---- errands ---- */
+
+static const uint32_t both[] = {1, 0};
+
+static struct ipp_request *errand(enum ipp_work what, const char *name,
+				  const struct ipp_value *value)
+{
+	const struct ipp_errand one = {
+		.what = what, .targets = both, .n_targets = 2, .name = name, .value = value};
+	struct ipp_request *request = NULL;
+
+	must(ipp_submit_errand(client, &one, &request, &err));
+	return request;
+}
+
+static void await_and_free(struct ipp_request *request)
+{
+	must(ipp_wait(request, PATIENCE_MS, &err));
+	ipp_request_free(request);
+}
+
+static void an_array_is_scattered_and_gathered_without_waiting(void **state)
+{
+	const double numbers[] = {1, 2, 3, 4, 5};
+	const uint64_t shape = 5;
+	const struct ipp_value whole = {.kind = IPP_ARRAY,
+					.dtype = "<f8",
+					.shape = &shape,
+					.n_dims = 1,
+					.data = numbers,
+					.bytes = sizeof(numbers)};
+	const struct ipp_value one = {.kind = IPP_INTEGER, .integer = 1};
+	struct ipp_request *scattered = errand(IPP_SCATTER, "parts", &whole);
+	struct ipp_request *gathered = errand(IPP_GATHER, "parts", NULL);
+	struct ipp_request *pushed = errand(IPP_PUSH, "parts", &one);
+	struct ipp_gathered joined;
+
+	(void)state;
+	must(ipp_join(gathered, &joined, &err));
+	assert_int_equal(joined.value.bytes, sizeof(numbers));
+	assert_memory_equal(joined.value.data, numbers, sizeof(numbers));
+	ipp_gathered_free(&joined);
+	assert_int_equal(ipp_join(gathered, &joined, &err), -EINVAL);
+	ipp_request_free(gathered);
+	await_and_free(scattered);
+	while (!ipp_poll(pushed))
+		;
+	await_and_free(pushed);
+	gathered = errand(IPP_GATHER, "parts", NULL);
+	assert_int_equal(ipp_join(gathered, &joined, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "'parts' of engine 1: is a single value"));
+	ipp_request_free(gathered);
+	await_and_free(errand(IPP_REMOVE, "parts", NULL));
+}
+
+static void values_and_lists_are_taken_in_the_order_of_the_targets(void **state)
+{
+	const struct ipp_value one = {.kind = IPP_INTEGER, .integer = 1};
+	const struct ipp_result *result;
+	struct ipp_request *pulled, *listed;
+
+	(void)state;
+	must(ipp_push(client, first_engine, 1, "only", &one, &err));
+	pulled = errand(IPP_PULL, "only", NULL);
+	listed = errand(IPP_LIST, NULL, NULL);
+	result = next(pulled);
+	assert_int_equal(result->engine, 1);
+	assert_int_equal(result->outcome, IPP_ERROR);
+	assert_int_equal(result->code, ENOENT);
+	result = next(pulled);
+	assert_int_equal(result->engine, 0);
+	assert_int_equal(result->value.integer, 1);
+	assert_int_equal(ipp_next(pulled, PATIENCE_MS, &result, &err), -ENOENT);
+	assert_int_equal(ipp_wait(pulled, PATIENCE_MS, &err), -ENOENT);
+	assert_non_null(strstr(err.text, "engine 1 has no variable 'only'"));
+	ipp_request_free(pulled);
+	assert_int_equal(next(listed)->engine, 1);
+	result = next(listed);
+	assert_int_equal(result->engine, 0);
+	for (size_t i = 0; i < result->n_variables; i++)
+		if (strcmp(result->variables[i].name, "only") == 0)
+			assert_int_equal(result->variables[i].value.integer, 1);
+	assert_true(result->n_variables > 0);
+	ipp_request_free(listed);
+	must(ipp_remove(client, first_engine, 1, "only", &err));
+}
+
+static void a_pull_that_waits_can_be_cancelled(void **state)
+{
+	struct ipp_request *busy = submit(&sleeper), *pulled = errand(IPP_PULL, "v", NULL);
+
+	(void)state;
+	assert_int_equal(ipp_wait(pulled, 1, &err), -ETIMEDOUT);
+	ipp_cancel(pulled);
+	assert_int_equal(ipp_wait(pulled, PATIENCE_MS, &err), -ECANCELED);
+	ipp_request_free(pulled);
+	ipp_request_free(busy);
+}
+
+static void an_errand_that_makes_no_sense_is_refused(void **state)
+{
+	struct ipp_errand one = {.what = IPP_RUN, .targets = both, .n_targets = 2, .name = "x"};
+	struct ipp_request *request;
+
+	(void)state;
+	assert_int_equal(ipp_submit_errand(client, &one, &request, &err), -EINVAL);
+	one = (struct ipp_errand){.what = IPP_PULL, .name = "x"};
+	assert_int_equal(ipp_submit_errand(client, &one, &request, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "give targets"));
+	one = (struct ipp_errand){.what = IPP_PULL, .targets = both, .n_targets = 2, .name = "1x"};
+	assert_int_equal(ipp_submit_errand(client, &one, &request, &err), -EINVAL);
+}
+
+struct counted {
+	uint64_t n, stop_at;
+};
+
+static int count_in_order(void *owner, const struct ipp_result *result)
+{
+	struct counted *counted = owner;
+
+	assert_int_equal(result->index, counted->n);
+	return ++counted->n == counted->stop_at;
+}
+
+static void a_fetch_that_was_stopped_is_begun_again_from_the_beginning(void **state)
+{
+	struct range range = {.end = 100000}, own = {.end = 1000};
+	struct ipp_run run = squares(&range);
+	const struct ipp_run other = squares(&own);
+	struct ipp_request *request, *beside = submit(&other);
+	struct ipp_fetched fetched;
+	uint64_t id;
+
+	(void)state;
+	run.detached = true;
+	request = submit(&run);
+	id = ipp_request_id(request);
+	must(ipp_wait(request, PATIENCE_MS, &err));
+	for (uint64_t stop_at = 1; stop_at < 100000; stop_at *= 10) {
+		struct counted counted = {.stop_at = stop_at};
+		const struct ipp_fetch some = {.done = count_in_order, .owner = &counted};
+
+		assert_int_equal(ipp_fetch(client, id, &some, &fetched, &err), -ECANCELED);
+	}
+	for (int heads = 0; heads <= 1; heads++) {
+		struct counted counted = {0};
+		const struct ipp_fetch all = {
+			.done = count_in_order, .owner = &counted, .heads = heads};
+
+		must(ipp_fetch(client, id, &all, &fetched, &err));
+		assert_int_equal(counted.n, 100000);
+	}
+	ipp_request_free(request);
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(next(beside)->index, i);
+	ipp_request_free(beside);
+}
+
 static void assert_refused(const struct ipp_run *run, int code, const char *why)
 {
 	struct ipp_request *request = NULL;
@@ -570,6 +729,11 @@ int main(void)
 		cmocka_unit_test(a_variable_of_the_wrong_type_is_told_by_the_function),
 		cmocka_unit_test(another_client_can_cancel_it_and_this_one_is_told),
 		cmocka_unit_test(a_detached_request_outlives_its_client),
+		cmocka_unit_test(an_array_is_scattered_and_gathered_without_waiting),
+		cmocka_unit_test(values_and_lists_are_taken_in_the_order_of_the_targets),
+		cmocka_unit_test(a_pull_that_waits_can_be_cancelled),
+		cmocka_unit_test(an_errand_that_makes_no_sense_is_refused),
+		cmocka_unit_test(a_fetch_that_was_stopped_is_begun_again_from_the_beginning),
 		cmocka_unit_test(what_makes_no_sense_is_refused_before_anything_is_sent),
 		cmocka_unit_test(a_cluster_can_be_named_by_its_connection_file),
 		cmocka_unit_test(the_end_of_the_cluster_ends_all_requests),
