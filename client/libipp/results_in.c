@@ -141,7 +141,7 @@ void results_in_report(struct ipp_request *request)
 {
 	bool told = false;
 
-	if (!request->done || request->reporting)
+	if (!request->done || request->detached || request->reporting)
 		return;
 	request->reporting = true;
 	while (!request->over && announce(request))

@@ -76,7 +76,7 @@ is() { [ "$(state "$1")" = "$2" ]; }
 	ipp-run stop
 }
 
-@test "result --no-wait prints what there is" {
+@test "result --no-wait prints what there is, and its exit code says that there is more" {
 	start 1
 	mkfifo gate
 	submit map --async -- sh -c 'if [ $1 = 2 ]; then cat gate; fi; echo $1' sh ::: 1 2 3
@@ -84,7 +84,7 @@ is() { [ "$(state "$1")" = "$2" ]; }
 	wait_until 5 some_done
 	ipp result --no-wait "$id"
 	show
-	[ "$status" = 0 ]
+	[ "$status" = 121 ]
 	[ "$output" = 1 ]
 	[ "$stderr" = "ipp-run: request $id is not at its end: 1 of its tasks are done" ]
 	echo >gate
