@@ -195,17 +195,23 @@ void verb_drainable(struct ipp_client *client)
 	sigaction(SIGUSR1, &action, NULL);
 }
 
-void verb_tell_left(struct ipp_error *err, uint64_t n_done, uint64_t total)
+void verb_tell_left(struct ipp_error *err, const char *journal, uint64_t n_done, uint64_t total)
 {
 	const struct ipp_error why = *err;
 	char of[32] = "";
 
 	if (total > 0)
 		snprintf(of, sizeof(of), " of %llu", (unsigned long long)total);
-	ipp_fail(
-		err, ETIME,
-		"%.120s: %llu%s tasks have ended; --journal FILE and --resume let another job go on from there",
-		why.text, (unsigned long long)n_done, of);
+	if (journal)
+		ipp_fail(
+			err, ETIME,
+			"%.90s: %llu%s tasks are done and in %.60s; the same command with --resume goes on from there",
+			why.text, (unsigned long long)n_done, of, journal);
+	else
+		ipp_fail(
+			err, ETIME,
+			"%.90s: %llu%s tasks have ended; with --journal FILE and --resume another job goes on from there",
+			why.text, (unsigned long long)n_done, of);
 }
 
 static int connect_with(struct ipp_client **out, const struct ipp_connect *options,

@@ -71,7 +71,7 @@ static int run_map(struct ipp_client *client, const struct options *options,
 	study_arguments(&options->study, arguments);
 	rc = study_run(&options->study, table, client, &run, 0, err);
 	if (rc == -ETIME)
-		verb_tell_left(err, loo->n_done, loo->n_rows);
+		verb_tell_left(err, NULL, loo->n_done, loo->n_rows);
 	return rc;
 }
 

@@ -207,7 +207,9 @@ static int submit(struct map *map, struct ipp_client *client)
 			 "others are cancelled",
 			 timeout_ms / 1000.0, (unsigned long long)map->n_done);
 	else if (rc == -ETIME)
-		verb_tell_left(&map->err, map->n_done, map->total);
+		verb_tell_left(&map->err, map->options.journal,
+			       map->journal ? journal_count(map->journal) : map->n_done,
+			       map->total);
 	return rc == -ECANCELED ? 0 : rc; /* a task failed, which has been said */
 }
 

@@ -19,6 +19,7 @@ struct journal {
 	struct past *past;
 	struct writer *writer;
 	struct digest *digest;
+	uint64_t n_added;
 };
 
 /* ---- opening ---- */
@@ -221,7 +222,15 @@ int journal_read(struct journal *journal, uint64_t index, struct ipp_result *out
 int journal_add(struct journal *journal, const struct ipp_result *result,
 		const struct ipp_value *item, struct ipp_error *err)
 {
-	return writer_add(journal->writer, result, key(journal, item), err);
+	const int rc = writer_add(journal->writer, result, key(journal, item), err);
+
+	journal->n_added += rc == 0;
+	return rc;
+}
+
+uint64_t journal_count(const struct journal *journal)
+{
+	return past_count(journal->past) + journal->n_added;
 }
 
 int journal_flush(struct journal *journal, struct ipp_error *err)

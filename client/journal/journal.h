@@ -37,6 +37,9 @@ int journal_add(struct journal *journal, const struct ipp_result *result,
 		const struct ipp_value *item, struct ipp_error *err);
 int journal_flush(struct journal *journal, struct ipp_error *err);
 
+/* Results of all runs. */
+uint64_t journal_count(const struct journal *journal);
+
 /* Look at one, while it is being written or not: take() is called for each result, in the order in
  * which they came, without the bytes of outputs and arrays.  0, or -errno with the reason.
  *   label  of its map */

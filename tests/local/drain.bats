@@ -27,7 +27,7 @@ left()
 	n=$(wc -l <out)
 	((n >= 2 && n < 100))
 	[ "$(cat out)" = "$(seq "$n")" ]
-	[ "$(cat said)" = "ipp-run map: $1: $n$2 tasks have ended; --journal FILE and --resume let another job go on from there" ]
+	[ "$(cat said)" = "ipp-run map: $1: $n$2 tasks have ended; with --journal FILE and --resume another job goes on from there" ]
 }
 
 # shellcheck disable=SC2016
@@ -128,6 +128,19 @@ waits='until [ -e go ]; do sleep 0.05; done; echo $1; sleep 0.1'
 	wait_until 10 eval 'kill -TERM $(ours ipp-controller) 2>/dev/null; ! kill -0 "$map" 2>/dev/null'
 	ends 125
 	wait_until 10 none_left
+}
+
+@test "with a journal the same command goes on" {
+	start_map --journal j -- sh -c "$waits" sh ::: $(seq 30)
+	kill -USR1 "$map"
+	touch go
+	ends 120
+	n=$(ipp-run journal j | tail -n +2 | wc -l)
+	grep "it was told to begin nothing more: $n of 30 tasks are done and in j; the same command with --resume goes on from there" said
+	ipp map --engines 2 --journal j --resume -- sh -c "$waits" sh ::: $(seq 30)
+	show
+	[ "$status" = 0 ]
+	[ "$output" = "$(seq 30)" ]
 }
 
 @test "loo that is drained says how many rows are done" {
