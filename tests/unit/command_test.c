@@ -14,32 +14,10 @@
 #include <unistd.h>
 
 #include "engine/orphans.h"
-#include "engine/runtime.h"
-#include "proto/error.h"
+#include "tests/unit/runtimes.h"
 
 /* Last: its fail() is a macro. */
 #include <cmocka.h>
-
-static Ipp__Call call;
-static struct outcome outcome;
-static struct ipp_error err;
-
-static int setup(void **state)
-{
-	(void)state;
-	ipp__call__init(&call);
-	outcome = (struct outcome){.out = evbuffer_new(), .err = evbuffer_new()};
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	outcome_reset(&outcome);
-	evbuffer_free(outcome.out);
-	evbuffer_free(outcome.err);
-	return 0;
-}
 
 /* Run `argv` on `item`; a NULL item is a direct view's task. */
 static void run(const char *item, const char *const *argv)
