@@ -35,10 +35,12 @@ struct ipp_client {
 	bool goodbye;			/* the cluster ended by intention */
 	struct ipp_error lost;		/* why there is no link */
 	void (*notice)(const char *text);
-	struct event *timer; /* of a wait with a deadline */
-	uint32_t number;     /* ours, from the controller; 0 before its WELCOME */
-	uint32_t n_requests; /* so far */
-	uint64_t n_fetches;  /* likewise */
+	struct event *timer;	  /* of a wait with a deadline */
+	uint32_t number;	  /* ours, from the controller; 0 before its WELCOME */
+	uint32_t n_requests;	  /* so far */
+	uint64_t n_fetches;	  /* likewise */
+	int64_t asked_us;	  /* when the last request was numbered */
+	int64_t crowded_until_us; /* there is no use in polling */
 
 	/* The frame types that the function which waits takes; returns false when it has enough. */
 	bool (*take)(void *waiter, const struct frame *frame);
