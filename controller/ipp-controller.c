@@ -186,10 +186,8 @@ out:
 			event_free(signals[i]);
 	if (owner)
 		event_free(owner);
-	if (base) {
-		event_base_loop(base, EVLOOP_NONBLOCK); /* TLS links are freed from the loop */
+	if (base)
 		event_base_free(base);
-	}
 	return rc;
 }
 

@@ -219,7 +219,6 @@ int main(int argc, char **argv)
 					 .standby = options.standby,
 					 .timeout_ms = (int)(options.timeout_s * 1000)};
 	rc = engine_run(base, &engine);
-	event_base_loop(base, EVLOOP_NONBLOCK); /* TLS links are freed from the loop */
 	event_base_free(base);
 	connection_fini(&connection);
 	kill(getppid(), SIGCONT); /* a guard that was stopped must see our end */
