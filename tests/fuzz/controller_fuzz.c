@@ -15,6 +15,7 @@
 #include "tests/fuzz/message.h"
 
 #define PEERS 6
+#define N(array) (sizeof(array) / sizeof((array)[0]))
 
 struct peer {
 	struct link *link; /* NULL: not connected */
@@ -164,9 +165,9 @@ static void confirms(struct peer *peer)
 static const uint16_t clients[] = {FRAME_ROSTER, FRAME_PUSH,   FRAME_CALL,     FRAME_TASKS,
 				   FRAME_END,	 FRAME_CANCEL, FRAME_PULL,     FRAME_LIST,
 				   FRAME_REMOVE, FRAME_FETCH,  FRAME_REQUESTS, FRAME_STATUS,
-				   FRAME_ENOUGH};
-static const uint16_t engines[] = {FRAME_RESULTS, FRAME_DONE,  FRAME_NOTICE,
-				   FRAME_HEALTH,  FRAME_SHARE, FRAME_REMOVE};
+				   FRAME_ENOUGH, FRAME_DRAIN};
+static const uint16_t engines[] = {FRAME_RESULTS, FRAME_DONE,	FRAME_NOTICE, FRAME_HEALTH,
+				   FRAME_SHARE,	  FRAME_REMOVE, FRAME_DRAIN};
 
 static void happens(struct source *source)
 {
@@ -184,9 +185,9 @@ static void happens(struct source *source)
 	case 1:
 	case 2:
 		if (peer->is_engine)
-			send_any(source, peer->link, engines, 7);
+			send_any(source, peer->link, engines, N(engines));
 		else
-			send_any(source, peer->link, clients, 12);
+			send_any(source, peer->link, clients, N(clients));
 		break;
 	case 3:
 	case 4:

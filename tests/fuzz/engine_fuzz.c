@@ -17,6 +17,8 @@
 #include "proto/error.h"
 #include "tests/fuzz/message.h"
 
+#define N(array) (sizeof(array) / sizeof((array)[0]))
+
 static struct event_base *base;
 static struct source source;
 static struct event *next; /* thing that happens, once a turn of the loop */
@@ -302,13 +304,13 @@ static void next_cb(evutil_socket_t fd, short what, void *arg)
 	else if (happens % 8 == 0 && in_controller)
 		say_welcome();
 	else if (happens % 8 <= 2 && in_controller)
-		send_any(&source, in_controller, controllers, 10);
+		send_any(&source, in_controller, controllers, N(controllers));
 	else if (happens % 8 == 3 && in_controller)
 		give_tasks();
 	else if (happens % 8 == 4 && in_worker)
 		give_result();
 	else if (happens % 8 == 5 && in_worker && happens < 128)
-		send_any(&source, in_worker, workers, 3);
+		send_any(&source, in_worker, workers, N(workers));
 	else if (happens % 8 == 5 && in_worker)
 		link_send(in_worker, FRAME_READY, NULL, NULL);
 	else if (happens % 8 == 6 && worker)
