@@ -18,6 +18,20 @@ bench_tasks()
 		"$(quotient "$(median_of "$ours")" "$theirs")"
 }
 
+bench_journal()
+{
+	local map="$B/ipp-run map" noops="bench.so:noop 0:500000 2>/dev/null"
+
+	cluster 2
+	title "500,000 no-op functions and a journal, ms" median min max
+	BEFORE="rm -f $scratch/journal" tests/bench/times "$repeats" "$map $noops" \
+		"$map --journal $scratch/journal $noops" >"$scratch/times"
+	rows "without" "with" <"$scratch/times"
+	row "rate with, of that without" "$(awk 'NR == 1 { without = $1 }
+		NR == 2 { printf "%.2f", without / $1 }' "$scratch/times")"
+	cluster_end
+}
+
 bench_naps()
 {
 	local busy mixed
