@@ -75,7 +75,7 @@ int direct_run(const struct direct *direct, const struct ipp_run *what)
 	}
 	if (rc == 0)
 		rc = output_flush(stdout, "standard output", &err);
-	ipp_disconnect(client);
+	verb_disconnect(client);
 	free(targets);
 	return rc < 0 ? verb_fail(&err) : verb_exit_code(tally.n_failed, &tally.last_not_run);
 }

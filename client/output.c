@@ -16,22 +16,48 @@ static int cannot_write(const char *name, struct ipp_error *err)
 	return ipp_fail(err, errno ? errno : EIO, "%s: cannot be written: %m", name);
 }
 
+/* A name beside output->name (gives, in output->temporary); -1 and errno. */
+static int temporary_name(struct output *output)
+{
+	unsigned int unique;
+
+	if (getrandom(&unique, sizeof(unique), 0) < 0)
+		return -1;
+	if (asprintf(&output->temporary, "%s.%08x", output->name, unique) >= 0)
+		return 0;
+	output->temporary = NULL;
+	return -1;
+}
+
+/* A file without a name, in the folder of output->name: nothing of it is left if we are killed.
+ * -1 and errno: EOPNOTSUPP, or EISDIR of old kernels, where the file system has no such files. */
+static int nameless_open(const struct output *output, mode_t mode)
+{
+	const char *slash = strrchr(output->name, '/');
+	char *folder = slash ? strndup(output->name, (size_t)(slash - output->name) + 1)
+			     : strdup(".");
+	const int fd = folder ? open(folder, O_WRONLY | O_TMPFILE | O_CLOEXEC, mode) : -1;
+
+	free(folder);
+	return fd;
+}
+
 /* Open a new file beside output->name.  O_EXCL: what is there by accident is not ours. */
 static int temporary_open(struct output *output, mode_t mode)
 {
-	unsigned int unique;
-	char *temporary;
-	int fd;
+	int fd = nameless_open(output, mode);
 
-	if (getrandom(&unique, sizeof(unique), 0) < 0 ||
-	    asprintf(&temporary, "%s.%08x", output->name, unique) < 0)
-		return -1;
-	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+	output->nameless = fd >= 0;
 	if (fd < 0) {
-		free(temporary);
+		if (temporary_name(output) < 0)
+			return -1;
+		fd = open(output->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+	}
+	if (fd < 0) {
+		free(output->temporary);
+		output->temporary = NULL;
 		return -1;
 	}
-	output->temporary = temporary;
 	output->file = fdopen(fd, "w");
 	if (!output->file)
 		close(fd);
@@ -119,14 +145,32 @@ int output_flush(FILE *file, const char *name, struct ipp_error *err)
 	return fflush(file) == 0 && !ferror(file) ? 0 : cannot_write(name, err);
 }
 
+/* What has no name gets one: its own where nothing is in the way, else one beside it. */
+static int give_name(struct output *output)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fileno(output->file));
+	if (linkat(AT_FDCWD, path, AT_FDCWD, output->name, AT_SYMLINK_FOLLOW) == 0)
+		return 0;
+	if (errno != EEXIST || temporary_name(output) < 0)
+		return -1;
+	if (linkat(AT_FDCWD, path, AT_FDCWD, output->temporary, AT_SYMLINK_FOLLOW) == 0)
+		return 0;
+	free(output->temporary);
+	output->temporary = NULL;
+	return -1;
+}
+
 /* fsync(): quotas and full disks across a network are told of no earlier. */
 int output_commit(struct output *output, struct ipp_error *err)
 {
 	int rc = output_flush(output->file, output->path, err);
 
-	if (rc < 0 || !output->temporary)
+	if (rc < 0 || !output->name)
 		return rc;
-	if (fsync(fileno(output->file)) < 0 || rename(output->temporary, output->name) < 0)
+	if (fsync(fileno(output->file)) < 0 || (output->nameless && give_name(output) < 0) ||
+	    (output->temporary && rename(output->temporary, output->name) < 0))
 		return cannot_write(output->path, err);
 	free(output->temporary);
 	output->temporary = NULL;

@@ -1,13 +1,14 @@
 /* client/output.h - a file that takes its name once it is complete.
  *
- * Until then it lies beside that name; after a failure what was there is still there, and nothing
- * else is.  A symbolic link stays and its target is replaced, with the mode it had.  A device or a
- * pipe is written to as it stands, and so is what our descriptors already lead to: /dev/stdout,
- * /dev/fd/N, and the file that stdout or stderr was redirected to.  "-" is standard output.
- * Thread: any. */
+ * Until then it has none, or, where the file system has no such files, lies beside that name; after
+ * a failure, or if we are killed, what was there is still there, and nothing else is.  A symbolic
+ * link stays and its target is replaced, with the mode it had.  A device or a pipe is written to as
+ * it stands, and so is what our descriptors already lead to: /dev/stdout, /dev/fd/N, and the file
+ * that stdout or stderr was redirected to.  "-" is standard output. Thread: any. */
 #ifndef IPP_CLIENT_OUTPUT_H
 #define IPP_CLIENT_OUTPUT_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 struct ipp_error;
@@ -16,7 +17,8 @@ struct output {
 	FILE *file;	  /* to write to; do not close */
 	const char *path; /* as given (borrowed), for messages */
 	char *name;	  /* the same, symbolic links followed */
-	char *temporary;  /* beside it; NULL once renamed, or for what is written as it stands */
+	bool nameless;	  /* it gets one by output_commit() */
+	char *temporary;  /* beside it; NULL: there is none */
 };
 
 /* Returns 0 or -errno, *output being filled or left alone.  output_fini() drops what was not

@@ -9,8 +9,10 @@
 #include "proto/error.h"
 
 struct ranges {
-	const char *at; /* in text */
-	bool *chosen;	/* [bound] */
+	const char *at;	 /* in text */
+	bool *chosen;	 /* [bound] */
+	size_t *numbers; /* those, in the order they were named */
+	size_t n;
 	size_t bound;
 	const char *text, *option, *noun;
 	struct ipp_error *err;
@@ -76,6 +78,13 @@ static int read_range(struct ranges *ranges, struct range *range)
 	return 0;
 }
 
+static void choose_one(struct ranges *ranges, size_t number)
+{
+	if (!ranges->chosen[number])
+		ranges->numbers[ranges->n++] = number;
+	ranges->chosen[number] = true;
+}
+
 static int choose(struct ranges *ranges, const struct range *range)
 {
 	size_t last = range->begin;
@@ -93,8 +102,8 @@ static int choose(struct ranges *ranges, const struct range *range)
 				ranges->option, ranges->noun, last, ranges->bound - 1);
 
 	for (size_t i = range->begin; i < last; i += range->step)
-		ranges->chosen[i] = true;
-	ranges->chosen[last] = true;
+		choose_one(ranges, i);
+	choose_one(ranges, last);
 	return 0;
 }
 
@@ -115,8 +124,8 @@ static int read_ranges(struct ranges *ranges)
 	return rc;
 }
 
-int ranges_parse(size_t **out, size_t *n_out, const char *text, size_t bound, const char *option,
-		 const char *noun, struct ipp_error *err)
+int ranges_in_order(size_t **out, size_t *n_out, const char *text, size_t bound, const char *option,
+		    const char *noun, struct ipp_error *err)
 {
 	struct ranges ranges = {
 		.at = text,
@@ -126,29 +135,39 @@ int ranges_parse(size_t **out, size_t *n_out, const char *text, size_t bound, co
 		.noun = noun,
 		.err = err,
 	};
-	size_t *numbers = NULL;
-	size_t n = 0;
 	int rc;
 
 	if (bound == 0)
 		return ipp_fail(err, ERANGE, "%s: there is no %s at all", option, noun);
 	ranges.chosen = calloc(bound, sizeof(*ranges.chosen));
-	numbers = reallocarray(NULL, bound, sizeof(*numbers));
-	if (!ranges.chosen || !numbers) {
+	ranges.numbers = reallocarray(NULL, bound, sizeof(*ranges.numbers));
+	if (!ranges.chosen || !ranges.numbers)
 		rc = ipp_fail(err, ENOMEM, "%s: %m", option);
-		goto out;
-	}
-	rc = read_ranges(&ranges);
-	if (rc < 0)
-		goto out;
-	for (size_t i = 0; i < bound; i++)
-		if (ranges.chosen[i])
-			numbers[n++] = i;
-	*out = numbers;
-	*n_out = n;
-	numbers = NULL;
-out:
-	free(numbers);
+	else
+		rc = read_ranges(&ranges);
 	free(ranges.chosen);
+	if (rc < 0) {
+		free(ranges.numbers);
+		return rc;
+	}
+	*out = ranges.numbers;
+	*n_out = ranges.n;
+	return 0;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const size_t x = *(const size_t *)a, y = *(const size_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+int ranges_parse(size_t **out, size_t *n_out, const char *text, size_t bound, const char *option,
+		 const char *noun, struct ipp_error *err)
+{
+	const int rc = ranges_in_order(out, n_out, text, bound, option, noun, err);
+
+	if (rc == 0)
+		qsort(*out, *n_out, sizeof(**out), by_number);
 	return rc;
 }

@@ -19,4 +19,8 @@ struct ipp_error;
 int ranges_parse(size_t **out, size_t *n_out, const char *text, size_t bound, const char *option,
 		 const char *noun, struct ipp_error *err);
 
+/* The same in the order in which `text` names them. */
+int ranges_in_order(size_t **out, size_t *n_out, const char *text, size_t bound, const char *option,
+		    const char *noun, struct ipp_error *err);
+
 #endif

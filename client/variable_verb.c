@@ -64,6 +64,6 @@ int variable_leave(const struct variable_verb *words, enum ipp_work what, const 
 
 void variable_end(struct variable_verb *words)
 {
-	ipp_disconnect(words->client);
+	verb_disconnect(words->client);
 	free(words->targets);
 }

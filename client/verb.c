@@ -14,7 +14,7 @@
 
 #define TERM_LIMIT_MS 25000 /* KillWait is 30 s unless a site sets it; the rest is to save */
 
-static struct ipp_client *interruptible;
+static struct ipp_client *volatile interruptible;
 static const char *running = ""; /* the verb's name */
 
 double verb_seconds(void)
@@ -157,15 +157,21 @@ static void print_notice(const char *text)
 	fprintf(stderr, "ipp-run: %s\n", text);
 }
 
-/* The first cancels, the second leaves at once. */
+/* The first cancels, the second leaves at once, as does one that finds nothing to cancel. */
 static void interrupt_handler(int number)
 {
 	static volatile sig_atomic_t times;
 
 	(void)number;
-	if (times++ > 0)
+	if (times++ > 0 || !interruptible)
 		_exit(EXIT_INTERRUPTED);
 	ipp_interrupt(interruptible);
+}
+
+void verb_disconnect(struct ipp_client *client)
+{
+	interruptible = NULL;
+	ipp_disconnect(client);
 }
 
 void verb_interruptible(struct ipp_client *client)
@@ -180,6 +186,8 @@ static void drain_handler(int number)
 {
 	static volatile sig_atomic_t terminated;
 
+	if (!interruptible) /* it is about to end by itself */
+		return;
 	if (number == SIGTERM && terminated++ > 0)
 		ipp_interrupt(interruptible);
 	else
@@ -253,8 +261,8 @@ int verb_targets(struct ipp_client *client, const char *text, uint32_t **out, si
 		return ipp_fail(err, ENOENT, "the cluster has no engines at the moment");
 	*n = n_engines;
 	if (text && strcmp(text, "all") != 0) {
-		rc = ranges_parse(&named, n, text, engines[n_engines - 1].rank + 1, "--targets",
-				  "engine", err);
+		rc = ranges_in_order(&named, n, text, engines[n_engines - 1].rank + 1, "--targets",
+				     "engine", err);
 		if (rc < 0)
 			return rc;
 	}
@@ -263,6 +271,8 @@ int verb_targets(struct ipp_client *client, const char *text, uint32_t **out, si
 		rc = ipp_fail(err, ENOMEM, "out of memory");
 	for (size_t i = 0, e = 0; rc == 0 && i < *n; i++) {
 		(*out)[i] = named ? (uint32_t)named[i] : engines[i].rank;
+		if (e == n_engines || engines[e].rank > (*out)[i])
+			e = 0;
 		while (e < n_engines && engines[e].rank < (*out)[i])
 			e++;
 		if (e == n_engines || engines[e].rank != (*out)[i])

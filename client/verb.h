@@ -77,7 +77,10 @@ void verb_drainable(struct ipp_client *client);
  *   total    0: not known */
 void verb_tell_left(struct ipp_error *err, const char *journal, uint64_t n_done, uint64_t total);
 
-/* The same for a cluster that is there. */
+/* NULL is fine.  A signal that comes later finds no client. */
+void verb_disconnect(struct ipp_client *client);
+
+/* Like verb_connect(), to a cluster that is there. */
 int verb_connect_existing(struct ipp_client **out, struct ipp_error *err);
 
 /* Ranks that --targets names (gives; free()), NULL text meaning all.  -ENOENT when one is missing.

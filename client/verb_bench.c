@@ -331,7 +331,7 @@ static int bench_verb(int argc, char **argv)
 		print_table(&bench);
 	if (rc == 0)
 		rc = output_flush(stdout, "standard output", &err);
-	ipp_disconnect(bench.client);
+	verb_disconnect(bench.client);
 	free(bench.targets);
 	return rc < 0 ? verb_fail(&err) : 0;
 }

@@ -64,7 +64,7 @@ static int cancel(int argc, char **argv)
 		rc = ipp_connect(&client, &nowhere, &err);
 	if (rc == 0)
 		rc = all ? cancel_all(client, &err) : cancel_these(client, ids, argc - 1, &err);
-	ipp_disconnect(client);
+	verb_disconnect(client);
 	free(ids);
 	return rc < 0 ? verb_fail(&err) : 0;
 }

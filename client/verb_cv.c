@@ -279,7 +279,7 @@ static int cross_validate(int argc, char **argv)
 		rc = run_map(client, &cv);
 	if (rc == 0)
 		rc = report(&cv, n_engines, verb_seconds() - started, &err);
-	ipp_disconnect(client);
+	verb_disconnect(client);
 	table_fini(&table);
 	free(cv.predictions);
 	return rc < 0 ? verb_fail(&err) : 0;

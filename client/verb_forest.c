@@ -222,7 +222,7 @@ static int fit(struct options *options, struct ipp_error *err)
 		rc = grow(client, &options->study, options->study.trees, &grown, err);
 	if (rc == 0)
 		rc = finish_fit(options, &grown, &table, n_engines, verb_seconds() - started, err);
-	ipp_disconnect(client);
+	verb_disconnect(client);
 	grown_fini(&grown);
 	table_fini(&table);
 	return rc;
@@ -402,7 +402,7 @@ static int predict(struct options *options, struct ipp_error *err)
 		rc = run_predict(client, &predicting);
 	if (rc == 0)
 		rc = save_predictions(options, &table, predicting.predictions, err);
-	ipp_disconnect(client);
+	verb_disconnect(client);
 	free(predicting.predictions);
 	free(bytes);
 	table_fini(&table);

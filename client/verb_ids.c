@@ -25,7 +25,7 @@ static int ids(int argc, char **argv)
 			       engines[i].pid, engines[i].rank);
 		rc = output_flush(stdout, "standard output", &err);
 	}
-	ipp_disconnect(client);
+	verb_disconnect(client);
 	return rc < 0 ? verb_fail(&err) : 0;
 }
 

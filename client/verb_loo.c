@@ -226,7 +226,7 @@ static int loo(int argc, char **argv)
 				 : run_map(client, &options, &table, &loo, &err);
 	if (rc == 0)
 		rc = report(&options, &table, &loo, n_engines, verb_seconds() - started, &err);
-	ipp_disconnect(client);
+	verb_disconnect(client);
 	table_fini(&table);
 	free(loo.rows);
 	free(loo.predictions);

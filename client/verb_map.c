@@ -266,7 +266,7 @@ static int run(struct map *map)
 			rc = submit(map, client);
 		sinks_close(&map->sinks);
 	}
-	ipp_disconnect(client);
+	verb_disconnect(client);
 	return close_journal(map, rc);
 }
 

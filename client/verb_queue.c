@@ -108,7 +108,7 @@ static int show(const struct verb *verb, int argc, char **argv, bool ended)
 		print_table(list, n, ended);
 	if (rc == 0)
 		rc = output_flush(stdout, "standard output", &err);
-	ipp_disconnect(client);
+	verb_disconnect(client);
 	return rc < 0 ? verb_fail(&err) : 0;
 }
 

@@ -128,7 +128,7 @@ static int result(int argc, char **argv)
 		code = show_tasks(client, id, &fetch, &how, &fetched);
 	else
 		code = show_errand(client, id, &fetch, &fetched, path);
-	ipp_disconnect(client);
+	verb_disconnect(client);
 	if (!fetched.running)
 		return code;
 	say_running(argv[optind], &fetched);

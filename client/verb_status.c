@@ -81,7 +81,7 @@ static int status(int argc, char **argv)
 		print_table(found);
 	if (rc == 0)
 		rc = output_flush(stdout, "standard output", &err);
-	ipp_disconnect(client);
+	verb_disconnect(client);
 	return rc < 0 ? verb_fail(&err) : 0;
 }
 

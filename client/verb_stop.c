@@ -12,7 +12,7 @@ static int stop(int argc, char **argv)
 	rc = ipp_connect(&client, &options, &err);
 	if (rc == 0)
 		rc = ipp_stop(client, &err);
-	ipp_disconnect(client);
+	verb_disconnect(client);
 	return rc < 0 ? verb_fail(&err) : 0;
 }
 

@@ -290,7 +290,7 @@ static int top(int argc, char **argv)
 		rc = ipp_connect(&top.client, &nowhere, &err);
 	if (rc == 0)
 		rc = watch(&top, interval_s, &err);
-	ipp_disconnect(top.client);
+	verb_disconnect(top.client);
 	free(top.seen);
 	return rc < 0 ? verb_fail(&err) : 0;
 }

@@ -116,7 +116,7 @@ static int await_requests(const uint64_t *ids, int n, unsigned timeout_s)
 			worst = verb_fail(&err);
 	}
 	alarm(0);
-	ipp_disconnect(client);
+	verb_disconnect(client);
 	if (timed_out)
 		return EXIT_TIMED_OUT;
 	return worst ? worst : verb_exit_code(n_failed, &none);
@@ -183,7 +183,7 @@ static int wait_for(int argc, char **argv)
 		rc = await_controller(&wait, &err);
 	if (rc == 0)
 		rc = await_engines(&wait, &err);
-	ipp_disconnect(wait.client);
+	verb_disconnect(wait.client);
 	return rc < 0 ? verb_fail(&err) : 0;
 }
 

@@ -14,6 +14,10 @@
 #include <ipp/error.h>
 #include <ipp/module.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct ipp_client;
 struct ipp_request;
 
@@ -412,5 +416,9 @@ struct ipp_status {
 
 /* Borrowed until the next call or ipp_disconnect(). */
 int ipp_status(struct ipp_client *client, const struct ipp_status **out, struct ipp_error *err);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

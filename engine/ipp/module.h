@@ -32,12 +32,21 @@
 #include <stdio.h>
 #include <string.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define IPP_MODULE_VERSION 1
 
 /* Once in each module: says what it was built for. */
 #define IPP_MODULE                                                                                 \
-	__attribute__((visibility("default")))                                                     \
+	IPP_MODULE_EXPORT const uint32_t ipp_module_version;                                       \
 	const uint32_t ipp_module_version = IPP_MODULE_VERSION;
+#ifdef __cplusplus
+#define IPP_MODULE_EXPORT extern "C" __attribute__((visibility("default")))
+#else
+#define IPP_MODULE_EXPORT extern __attribute__((visibility("default")))
+#endif
 
 enum ipp_kind { IPP_NONE, IPP_INTEGER, IPP_REAL, IPP_TEXT, IPP_ARRAY };
 
@@ -174,5 +183,9 @@ static inline const struct ipp_value *ipp_need_argument(struct ipp_call *call, c
 	ipp_fail_call(call, text);
 	return NULL;
 }
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -157,3 +157,21 @@ well()
 		grep -qE "^\.It Fn $name\b" docs/man/ipp-module.3
 	done < <(sed -nE 's/^static inline .*[ *](ipp_[a-z_]+)\(.*/\1/p' engine/ipp/module.h)
 }
+
+@test "the headers are C++ too" {
+	command -v g++ || skip "no g++"
+	cat >both.cc <<-'END'
+		#include <ipp/client.h>
+		#include <ipp/module.h>
+
+		IPP_MODULE
+
+		extern "C" int one(struct ipp_call *call) { return ipp_return_integer(call, 1); }
+		int main() { return ipp_local_cpus() == 0; }
+	END
+	g++ -Wall -Werror -I"$root/client" -I"$root/engine" -o both both.cc "$programs/libipp.so.0"
+	LD_LIBRARY_PATH=$programs ./both
+	g++ -Wall -Werror -shared -fPIC -I"$root/client" -I"$root/engine" -o both.so both.cc "$programs/libipp.so.0"
+	LD_LIBRARY_PATH=$programs run -0 ipp-run apply --engines 2 ./both.so:one
+	[ "$output" = $'1\n1' ]
+}

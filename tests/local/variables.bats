@@ -404,3 +404,48 @@ says()
 	[ ! -e - ]
 	ipp-run stop
 }
+
+@test "results come in the order in which --targets names the engines" {
+	start 3
+	ipp-run push --targets 0 n=0
+	ipp-run push --targets 1 n=1
+	ipp-run push --targets 2 n=2
+	run -0 ipp-run pull --targets 2,0-1,0 n
+	[ "$output" = $'2\n0\n1' ]
+	run -0 ipp-run apply --targets 1,0 -- sh -c 'echo $IPP_ENGINE'
+	[ "$output" = $'1\n0' ]
+	says "there is no engine 7" pull --targets 1,7 n
+	printf abcdef >letters
+	ipp-run scatter --targets 2,1 v=@letters
+	run -0 ipp-run gather --targets 2,1 -o got v
+	[ "$(cat got)" = abcdef ]
+	run -0 ipp-run pull --targets 2 -o got v
+	[ "$(cat got)" = abc ]
+	ipp-run stop
+}
+
+@test "an ipp-run that is killed while it writes leaves the old file and nothing else" {
+	start 1
+	mkfifo gate
+	ipp-run push w=@"$data/X.npy"
+	mkdir out
+	echo old >out/w.npy
+	ipp-run apply "$sample:store_after_gate" &
+	wait_until 10 some_waits_at_gate
+	ipp-run gather -o out/w.npy w &
+	wait_until 10 writes_without_a_name $!
+	kill -9 $!
+	[ "$(ls out)" = w.npy ]
+	[ "$(cat out/w.npy)" = old ]
+	echo >gate
+	wait
+	ipp-run push w=@"$data/X.npy"
+	chmod 640 out/w.npy
+	run -0 ipp-run gather -o out/w.npy w
+	run -0 ipp-run gather -o out/new.npy w
+	cmp out/w.npy out/new.npy
+	[ "$(ls out)" = $'new.npy\nw.npy' ]
+	[ "$(stat -c %a out/w.npy)" = 640 ]
+	ipp-run stop
+}
+writes_without_a_name() { find "/proc/$1/fd" -lname "*/out/*" -print 2>/dev/null | grep -q .; }
