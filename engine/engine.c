@@ -476,6 +476,8 @@ static void signal_cb(evutil_socket_t number, short what, void *arg)
 	drain.term = number == SIGTERM;
 	if (engine->welcome && !engine->goodbye)
 		link_send(engine->controller, FRAME_DRAIN, &drain.base, NULL);
+	else if (!engine->welcome && number == SIGTERM) /* who waits for us was told, too */
+		engine_leave(engine, EXIT_ENGINE_OURS);
 }
 
 /* Where the controller is no task of the step, Slurm may tell our guard alone, which tells us. */

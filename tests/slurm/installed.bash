@@ -15,6 +15,12 @@ setup()
 
 teardown()
 {
+	check_what_is_left
+}
+
+# For a file with a teardown of its own
+check_what_is_left()
+{
 	[ -n "${IPP_TEST_CLUSTER-}" ] || return 0
 	if [ -z "${BATS_TEST_COMPLETED-}" ]; then
 		printf 'status %s, output:\n%s\n' "${status-}" "${output-}"
