@@ -68,12 +68,13 @@ static void add_number(char *name, uint64_t number)
 
 /* ---- folders ---- */
 
-/* Open the folder `name` in `parent`, made where it is not there. */
-static int enter(int parent, const char *name)
+/* Open the folder `name` in `parent`, made where it is not there.
+ *   nofollow  O_NOFOLLOW: inside of ours a symbolic link is not of our making; else 0 */
+static int enter(int parent, const char *name, int nofollow)
 {
 	if (mkdirat(parent, name, 0777) < 0 && errno != EEXIST)
 		return -1;
-	return openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | nofollow);
 }
 
 /* Whether an earlier task of this map has been here. */
@@ -93,7 +94,7 @@ static int enter_all(const struct results_folder *folder, const char *const *nam
 	int fd = fcntl(folder->fd, F_DUPFD_CLOEXEC, 0);
 
 	for (size_t i = 0; fd >= 0 && i < n; i++) {
-		const int next = enter(fd, names[i]);
+		const int next = enter(fd, names[i], O_NOFOLLOW);
 		const int failed = errno;
 
 		close(fd);
@@ -173,7 +174,8 @@ static int open_folder(const struct results_folder *folder, const struct ended *
 
 static FILE *create(int folder, const char *name)
 {
-	const int fd = openat(folder, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	const int fd = openat(folder, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
+			      0666);
 	FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
 
 	if (fd >= 0 && !file)
@@ -247,7 +249,7 @@ static int begin(struct results_folder *folder, struct ipp_error *err)
 {
 	struct stat status;
 
-	folder->fd = enter(AT_FDCWD, folder->path);
+	folder->fd = enter(AT_FDCWD, folder->path, 0);
 	if (folder->fd < 0 || futimens(folder->fd, NULL) < 0 || fstat(folder->fd, &status) < 0)
 		return ipp_fail(err, errno, "ipp-run: --results %s: cannot be written: %m",
 				folder->path);

@@ -303,6 +303,22 @@ behind_the_first='case $1 in 0) cat gate; exit 7 ;; 1) echo 1 ;; *) echo 2; exit
 	[ "$(tr -d x <<<"$output")" = $'1\n2\n3\n4' ]
 }
 
+@test "links that somebody put among results lead nowhere" {
+	mkdir -p real/1 elsewhere
+	ln -s real out                          # the folder itself may be one
+	ln -s "$PWD/elsewhere" real/1/a
+	mkdir real/1/b
+	ln -s "$PWD/elsewhere/mine" real/1/b/stdout
+	ipp map --engines 1 --results out -- echo ::: a b c
+	[ "$status" = 125 ]
+	[ "$output" = $'a\nb\nc' ]
+	[[ $stderr == *"cannot be stored"* ]]
+	[ -z "$(ls elsewhere)" ]
+	ipp map --engines 1 --results out -- echo ::: c
+	[ "$status" = 0 ]
+	[ "$(cat real/1/c/stdout)" = c ]
+}
+
 @test "a log that cannot be written is found out before a task runs" {
 	ipp map --engines 1 --joblog /none/log -- touch ran ::: 1
 	[ "$status" = 125 ]
