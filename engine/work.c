@@ -411,24 +411,6 @@ static void say_last_words(const struct engine *engine)
 	evbuffer_free(words);
 }
 
-/* It dies again and again with work but at none: what is first is what it will not do. */
-static void judge_first(struct engine *engine, int status)
-{
-	const struct slice *first = engine->queue.first;
-	struct progress task = {0};
-	struct verdict *verdict;
-
-	if (!first || errands_due(&engine->errands, first))
-		return;
-	task.request = first->request;
-	task.index = first->from;
-	verdict = verdict_add(&engine->verdicts, &task, engine->worker);
-	if (!verdict)
-		return;
-	verdict_of_status(verdict, status);
-	engine->idle_deaths = 0;
-}
-
 static void worker_death(void *owner, int status)
 {
 	struct engine *engine = owner;
@@ -436,8 +418,8 @@ static void worker_death(void *owner, int status)
 
 	if (judge(engine, status) || killed_by_us)
 		engine->idle_deaths = 0;
-	else if (++engine->idle_deaths == IDLE_DEATHS_MAX)
-		judge_first(engine, status);
+	else
+		engine->idle_deaths++;
 	if (!killed_by_us)
 		say_last_words(engine);
 	work_end(engine);

@@ -11,6 +11,7 @@
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -63,7 +64,9 @@ struct worker {
 	struct opened *calls;
 	struct outcome outcome;
 	uint32_t rank;
-	int out, err; /* what functions wrote, see capture.h */
+	int link_fd;
+	ino_t link_inode; /* a function may close it, and open something else in its place */
+	int out, err;	  /* what functions wrote, see capture.h */
 	volatile uint64_t *glance_out, *glance_err;
 
 	/* Results not sent yet: all of one request. */
@@ -346,6 +349,14 @@ static void note_copy(void)
 	is_copy = true;
 }
 
+/* Which file a descriptor leads to; 0: to none. */
+static ino_t inode_of(int fd)
+{
+	struct stat status;
+
+	return fstat(fd, &status) == 0 ? status.st_ino : 0;
+}
+
 /* As a function left them closed, the next file that anybody opens would be stdout. */
 static void open_standard(const struct worker *worker)
 {
@@ -369,7 +380,8 @@ static void take_output(struct worker *worker, bool is_last)
 	if (!must && !*worker->glance_out && !*worker->glance_err)
 		return;
 	if (capture_take(worker->out, CAPTURE_ROOM_BYTES, worker->outcome.out) == -EBADF ||
-	    capture_take(worker->err, CAPTURE_ROOM_BYTES, worker->outcome.err) == -EBADF) {
+	    capture_take(worker->err, CAPTURE_ROOM_BYTES, worker->outcome.err) == -EBADF ||
+	    inode_of(worker->link_fd) != worker->link_inode) {
 		worker->progress->severed = 1;
 		_exit(125);
 	}
@@ -511,8 +523,13 @@ static const struct link_events events = {.on_frame = on_frame, .on_close = on_c
 void worker_run(struct event_base *base, int link_fd, struct progress *progress, uint32_t rank,
 		int out, int err)
 {
-	struct worker worker = {
-		.base = base, .progress = progress, .rank = rank, .out = out, .err = err};
+	struct worker worker = {.base = base,
+				.progress = progress,
+				.rank = rank,
+				.link_fd = link_fd,
+				.link_inode = inode_of(link_fd),
+				.out = out,
+				.err = err};
 
 	pthread_atfork(NULL, NULL, note_copy);
 	worker.glance_out = capture_glance(out);

@@ -26,16 +26,17 @@ begin()
 
 @test "whatever a function does costs its task alone, and the cause is told" {
 	begin
-	ipp map -k "$act" ::: 0 abort 2 kill 4 leave 6 exec 8 close 10
+	ipp map -k "$act" ::: 0 abort 2 kill 4 leave 6 exec 8 close 10 'close link' 12
 	show
-	[ "$status" = 5 ]
-	[ "$output" = "$(printf '%s\n' 0 2 4 'half a line6' 8 10)" ]
+	[ "$status" = 6 ]
+	[ "$output" = "$(printf '%s\n' 0 2 4 'half a line6' 8 10 12)" ]
 	said=("last words"
 		"*item 1 on engine ? of *: its worker was killed by signal 6 (Aborted)"
 		"*item 3 on engine ? of *: its worker was killed by signal 9 (Killed)"
 		"*item 5 on engine ? of *: it ended its worker with exit code 9"
 		"*item 7 on engine ? of *: its worker lost the link to it, by closing it or becoming another program, and was killed"
-		"*item 9 on engine ? of *: its worker lost the link to it, by closing it or becoming another program, and was killed")
+		"*item 9 on engine ? of *: its worker lost the link to it, by closing it or becoming another program, and was killed"
+		"*item 11 on engine ? of *: its worker lost the link to it, by closing it or becoming another program, and was killed")
 	[ "${#stderr_lines[@]}" = "${#said[@]}" ]
 	for i in "${!said[@]}"; do
 		# shellcheck disable=SC2053     # they are patterns
@@ -158,6 +159,7 @@ two_hang() { ipp-run status --json | jq -e '[.engines[] | select(.state == "busy
 
 @test "a command that writes without end is killed, and the memory of its engine does not grow" {
 	begin
+	# shellcheck disable=SC2094     # `out` is an item
 	ipp-run map -k -- sh -c 'case $1 in
 		out) echo flood >&2; exec cat /dev/zero ;;
 		*) echo $1 ;;

@@ -76,6 +76,14 @@ static void do_close(void)
 	closefrom(0);
 }
 
+/* The link to the engine, and something else takes its place. */
+static void do_close_link(void)
+{
+	close(3);
+	if (open("/dev/null", O_RDWR) != 3)
+		abort();
+}
+
 /* As a daemon begins. */
 static void do_close_three(void)
 {
@@ -130,10 +138,19 @@ int act(struct ipp_call *call)
 		const char *item;
 		void (*act)(void);
 	} acts[] = {
-		{"abort", do_abort}, {"kill", do_kill}, {"leave", do_leave},
-		{"hang", do_hang},   {"stop", do_stop}, {"exec", do_exec},
-		{"close", do_close}, {"fork", do_fork}, {"close three", do_close_three},
-		{"say", do_say},     {"eat", do_eat},	{"leave children", do_leave_children},
+		{"abort", do_abort},
+		{"kill", do_kill},
+		{"leave", do_leave},
+		{"hang", do_hang},
+		{"stop", do_stop},
+		{"exec", do_exec},
+		{"close", do_close},
+		{"fork", do_fork},
+		{"close three", do_close_three},
+		{"close link", do_close_link},
+		{"say", do_say},
+		{"eat", do_eat},
+		{"leave children", do_leave_children},
 	};
 
 	for (size_t i = 0; i < sizeof(acts) / sizeof(acts[0]); i++)

@@ -97,13 +97,13 @@ last() { awk -v f="$1" '/^controller/ { x = $f } END { print x }' <<<"$output"; 
 	chmod 644 "$home"/{expected,kept.npy}
 	write_job | start_batch -N2 -n4 --ntasks-per-node=2 --ipp-engines
 	wait_until 30 grep -q '^round' "$home/job.out"
-	faults=$(faults_until $((SECONDS + ${SOAK_SECONDS:-60})) | sort | uniq -c)
+	broken=$(faults_until $((SECONDS + ${SOAK_SECONDS:-60})) | sort | uniq -c)
 	touch "$home/stop"
 	wait_until 120 job_has_ended || { cat "$home/job.out"; false; }
 	await_batch
 	grep -v '^ipp-run: engine . on n. was lost' <<<"$output"
 	# shellcheck disable=SC2086     # one line
-	echo "# $(grep -c '^good' <<<"$output") maps;" $faults "; controller from $(first 2) to $(last 2) kB," \
+	echo "# $(grep -c '^good' <<<"$output") maps;" $broken "; controller from $(first 2) to $(last 2) kB," \
 		"$(first 3) to $(last 3) descriptors" >&3
 	[ "$status" = 0 ]
 	[[ $output == *ended ]]
