@@ -367,6 +367,7 @@ static int take_tasks(struct client *client, const struct frame *frame, struct i
 	rc = items_new(&items, tasks, frame->payload, err);
 	if (rc < 0)
 		goto out;
+	items_wait(items, &client->cluster->items);
 	slice = slice_new(request->id, items, tasks->first, tasks->first + tasks->count);
 	if (!slice) {
 		rc = ipp_fail(err, ENOMEM, "the controller is out of memory");

@@ -280,7 +280,8 @@ int cluster_init(struct cluster *cluster, struct event_base *base, const struct 
 {
 	const struct timeval timeout = {setup->timeout_ms / 1000, setup->timeout_ms % 1000 * 1000};
 
-	*cluster = (struct cluster){.base = base, .setup = setup, .ready_fd = setup->ready_fd};
+	*cluster = (struct cluster){
+		.base = base, .setup = setup, .ready_fd = setup->ready_fd, .items = {.fd = -1}};
 	history_init(&cluster->history);
 	cluster->schedule = event_new(base, -1, 0, schedule_cb, cluster);
 	cluster->deadline = event_new(base, -1, 0, deadline_cb, cluster);
@@ -310,6 +311,8 @@ void cluster_fini(struct cluster *cluster)
 	for (size_t i = 0; i < cluster->n_standbys; i++)
 		link_free(cluster->standbys[i].link);
 	history_fini(&cluster->history);
+	if (cluster->items.fd >= 0)
+		close(cluster->items.fd);
 	free(cluster->engines);
 	free(cluster->standbys);
 	if (cluster->schedule)

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "controller/history.h"
+#include "proto/items.h"
 #include "proto/link.h"
 
 struct client;
@@ -41,8 +42,9 @@ struct cluster {
 	struct history history;
 	struct fetch *fetches;
 	struct survey *surveys;
-	size_t kept_bytes; /* results of detached requests, in memory */
-	double served_us;  /* where the line stands, see scheduler.h */
+	struct items_room items; /* of maps, not handed out */
+	size_t kept_bytes;	 /* results of detached requests, in memory */
+	double served_us;	 /* where the line stands, see scheduler.h */
 	uint32_t clients_seen;
 	uint64_t serial;	  /* of the latest push or call that neighbours may hand on */
 	struct event *schedule;	  /* made active when there may be something to hand out */

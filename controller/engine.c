@@ -587,6 +587,8 @@ static void open_call(struct engine *engine, struct request *request)
 
 void engine_give(struct engine *engine, struct request *request, struct slice *slice)
 {
+	int rc;
+
 	if (request->state == REQUEST_WAITING)
 		request_started(request);
 	if (errand_is(request)) {
@@ -596,12 +598,14 @@ void engine_give(struct engine *engine, struct request *request, struct slice *s
 	if (!has_opened(engine, request->id) && ids_add(&engine->opened, request->id) == 0)
 		open_call(engine, request);
 	slice->task_us = request->task_us;
-	if (slice_send(slice, engine->link) < 0) {
+	rc = slice_send(slice, engine->link);
+	if (rc < 0) {
+		const char *why = rc == -EIO ? "the controller cannot read back the items it kept"
+					     : "the controller is out of memory";
 		const uint64_t id = request->id;
 
 		for (uint64_t at = slice->from; request && at < slice->to; at++) {
-			client_report_lost(request, at, engine->rank,
-					   "the controller is out of memory");
+			client_report_lost(request, at, engine->rank, why);
 			request = request_find(engine->cluster->requests, id);
 		}
 		slice_free(slice);

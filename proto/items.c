@@ -3,18 +3,26 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "proto/error.h"
 #include "proto/frame.h"
 #include "proto/link.h"
+#include "proto/spill.h"
+
+/* Of texts that wait. */
+#define MEMORY_MAX ((size_t)8 << 20)
 
 struct items {
 	unsigned refs;
 	uint64_t first, count;
 	bool range;
 	int64_t start, step;
-	struct blob *texts;
-	uint64_t offsets[]; /* of texts: count + 1 of them */
+	struct blob *texts;	   /* NULL: they are in the file, or there are none */
+	uint64_t *offsets;	   /* of texts: count + 1 of them; likewise */
+	struct items_room *room;   /* where they wait; NULL: they do not */
+	size_t in_memory, in_file; /* bytes; at most one is not 0 */
+	off_t file_at;
 };
 
 int items_new(struct items **out, const Ipp__Tasks *tasks, struct blob *payload,
@@ -23,29 +31,127 @@ int items_new(struct items **out, const Ipp__Tasks *tasks, struct blob *payload,
 	const size_t n_texts = tasks->range ? 0 : tasks->count;
 	const uint64_t payload_bytes = payload ? payload->bytes : 0;
 	struct items *items;
+	uint64_t *offsets;
 
 	if (tasks->count == 0 || tasks->n_item_bytes != n_texts ||
 	    tasks->count > UINT64_MAX - tasks->first)
 		return ipp_fail(err, EPROTO, "slurm-ipp: a TASKS frame whose counts disagree");
-	items = calloc(1, sizeof(*items) + (n_texts + 1) * sizeof(items->offsets[0]));
-	if (!items)
+	items = calloc(1, sizeof(*items));
+	offsets = tasks->range ? NULL : calloc(n_texts + 1, sizeof(*offsets));
+	if (!items || (!tasks->range && !offsets)) {
+		free(items);
+		free(offsets);
 		return ipp_fail(err, ENOMEM, "slurm-ipp: out of memory for %zu items", n_texts);
+	}
 	*items = (struct items){.refs = 1,
 				.first = tasks->first,
 				.count = tasks->count,
 				.range = tasks->range,
 				.start = tasks->start,
-				.step = tasks->step};
+				.step = tasks->step,
+				.offsets = offsets};
 	for (size_t i = 0; i < n_texts; i++) {
-		if (tasks->item_bytes[i] > payload_bytes - items->offsets[i]) {
-			free(items);
+		if (tasks->item_bytes[i] > payload_bytes - offsets[i]) {
+			items_unref(items);
 			return ipp_fail(err, EPROTO,
 					"slurm-ipp: a TASKS frame whose items pass its end");
 		}
-		items->offsets[i + 1] = items->offsets[i] + tasks->item_bytes[i];
+		offsets[i + 1] = offsets[i] + tasks->item_bytes[i];
 	}
 	items->texts = tasks->range ? NULL : blob_ref(payload);
 	*out = items;
+	return 0;
+}
+
+/* ---- texts that wait ---- */
+
+static size_t offsets_bytes(const struct items *items)
+{
+	return (items->count + 1) * sizeof(*items->offsets);
+}
+
+static size_t texts_bytes(const struct items *items)
+{
+	return items->texts ? items->texts->bytes : 0;
+}
+
+/* They wait no more.  Once the file holds nothing that is waited for, it begins anew. */
+static void leave_room(struct items *items)
+{
+	struct items_room *room = items->room;
+
+	if (!room)
+		return;
+	room->memory_bytes -= items->in_memory;
+	if (items->in_file > 0 && --room->n_in_file == 0) {
+		room->file_bytes = 0;
+		if (ftruncate(room->fd, 0) < 0)
+			return; /* what is there is written over */
+	}
+	items->in_memory = items->in_file = 0;
+}
+
+static bool put_in_file(struct items *items, struct items_room *room)
+{
+	const size_t bytes = texts_bytes(items);
+
+	if (room->fd < 0)
+		room->fd = spill_open();
+	if (room->fd < 0 ||
+	    !spill_write(room->fd, items->offsets, offsets_bytes(items), room->file_bytes) ||
+	    (bytes > 0 && !spill_write(room->fd, items->texts->data, bytes,
+				       room->file_bytes + (off_t)offsets_bytes(items))))
+		return false;
+	items->file_at = room->file_bytes;
+	items->in_file = offsets_bytes(items) + bytes;
+	room->file_bytes += (off_t)items->in_file;
+	room->n_in_file++;
+	blob_unref(items->texts);
+	free(items->offsets);
+	items->texts = NULL;
+	items->offsets = NULL;
+	return true;
+}
+
+void items_wait(struct items *items, struct items_room *room)
+{
+	const size_t bytes = items->range ? 0 : offsets_bytes(items) + texts_bytes(items);
+
+	if (bytes == 0 || items->room)
+		return;
+	items->room = room;
+	if (room->memory_bytes + bytes > MEMORY_MAX && put_in_file(items, room))
+		return;
+	items->in_memory = bytes;
+	room->memory_bytes += bytes;
+}
+
+/* They are in memory again.  0, -ENOMEM or -EIO. */
+static int recall(struct items *items)
+{
+	const size_t n = offsets_bytes(items), bytes = items->in_file - n;
+	struct blob *texts;
+	uint64_t *offsets;
+	int rc = 0;
+
+	if (items->in_file == 0)
+		return 0;
+	texts = blob_new(bytes);
+	offsets = malloc(n);
+	if (!texts || !offsets)
+		rc = -ENOMEM;
+	else if (!spill_read(items->room->fd, offsets, n, items->file_at) ||
+		 !spill_read(items->room->fd, texts->data, bytes, items->file_at + (off_t)n) ||
+		 blob_seal(texts, NULL) < 0)
+		rc = -EIO;
+	if (rc < 0) {
+		blob_unref(texts);
+		free(offsets);
+		return rc;
+	}
+	leave_room(items);
+	items->texts = texts;
+	items->offsets = offsets;
 	return 0;
 }
 
@@ -53,7 +159,9 @@ void items_unref(struct items *items)
 {
 	if (!items || --items->refs > 0)
 		return;
+	leave_room(items);
 	blob_unref(items->texts);
+	free(items->offsets);
 	free(items);
 }
 
@@ -221,8 +329,9 @@ static int send_texts(const struct slice *slice, Ipp__Tasks *tasks, struct link 
 
 int slice_send(const struct slice *slice, struct link *link)
 {
-	const struct items *items = slice->items;
+	struct items *items = slice->items;
 	Ipp__Tasks tasks = IPP__TASKS__INIT;
+	int rc;
 
 	tasks.request = slice->request;
 	tasks.first = slice->from;
@@ -237,5 +346,6 @@ int slice_send(const struct slice *slice, struct link *link)
 		link_send(link, FRAME_TASKS, &tasks.base, NULL);
 		return 0;
 	}
-	return send_texts(slice, &tasks, link);
+	rc = recall(items);
+	return rc < 0 ? rc : send_texts(slice, &tasks, link);
 }

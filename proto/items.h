@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "proto/blob.h"
 #include "proto/ipp.pb-c.h"
@@ -26,6 +27,18 @@ struct items;
 int items_new(struct items **out, const Ipp__Tasks *tasks, struct blob *payload,
 	      struct ipp_error *err);
 void items_unref(struct items *items); /* NULL is fine */
+
+/* Where the texts of many wait: in memory as far as there is room for them, then in an unlinked
+ * file in $TMPDIR.  `fd` is -1 at the beginning, the rest zero; it outlives its items. */
+struct items_room {
+	size_t memory_bytes;
+	int fd;
+	off_t file_bytes;
+	size_t n_in_file;
+};
+
+/* They will not be sent at once.  Where the file cannot be written, they wait in memory. */
+void items_wait(struct items *items, struct items_room *room);
 
 /* Tasks from .. to-1 of a request, in one queue at a time. */
 struct slice {
@@ -69,7 +82,7 @@ bool slices_have(const struct slices *slices, uint64_t request);
 uint64_t slices_drop(struct slices *slices, uint64_t request);
 void slices_clear(struct slices *slices);
 
-/* Send a TASKS frame with the slice's items.  0 or -ENOMEM, and nothing was sent. */
+/* Send a TASKS frame with the slice's items.  0, or -ENOMEM or -EIO, and nothing was sent. */
 int slice_send(const struct slice *slice, struct link *link);
 
 #endif

@@ -245,6 +245,53 @@ static void a_slice_of_texts_carries_its_own_texts_alone(void **state)
 	ipp__tasks__free_unpacked(got, NULL);
 }
 
+static void texts_that_wait_beyond_8_mb_lie_in_a_file_and_come_back(void **state)
+{
+	enum { BYTES = 1 << 20, FRAMES = 12 };
+	struct items_room room = {.fd = -1};
+	struct event_base *base = event_base_new();
+	struct slice *waiting[FRAMES];
+	char *text = malloc(BYTES);
+	uint64_t sizes[] = {1, BYTES - 1};
+	struct peer *a, *b;
+	Ipp__Tasks tasks;
+
+	(void)state;
+	assert_non_null(text);
+	peer_pair(base, &a, &b);
+	for (size_t i = 0; i < FRAMES; i++) {
+		struct items *items = NULL;
+		struct blob *payload;
+
+		memset(text, 'a' + (int)i, BYTES);
+		payload = blob_copy(text, BYTES);
+		tasks_init(&tasks, 2 * i, sizes, 2);
+		assert_int_equal(items_new(&items, &tasks, payload, &err), 0);
+		items_wait(items, &room);
+		waiting[i] = slice_new(1, items, 2 * i, 2 * i + 2);
+		items_unref(items);
+		blob_unref(payload);
+	}
+	assert_true(room.memory_bytes <= 8 << 20);
+	assert_int_equal(room.n_in_file, FRAMES - 7);
+	for (size_t i = 0; i < FRAMES; i++) {
+		assert_int_equal(slice_send(waiting[i], a->link), 0);
+		slice_free(waiting[i]);
+		turn_until(base, b->n == i + 1);
+		memset(text, 'a' + (int)i, BYTES);
+		assert_int_equal(b->frames[i].payload->bytes, BYTES);
+		assert_memory_equal(b->frames[i].payload->data, text, BYTES);
+	}
+	assert_int_equal(room.memory_bytes, 0);
+	assert_int_equal(room.n_in_file, 0);
+	assert_int_equal(lseek(room.fd, 0, SEEK_END), 0);
+	close(room.fd);
+	free(text);
+	peer_free(a);
+	peer_free(b);
+	event_base_free(base);
+}
+
 static void a_slice_of_a_range_begins_where_it_should(void **state)
 {
 	Ipp__Tasks tasks, *got;
@@ -313,6 +360,7 @@ int main(void)
 		TEST(results_are_in_turn_when_they_are_of_the_first_tasks),
 		TEST(a_head_that_disagrees_with_its_payload_is_refused),
 		TEST(a_slice_of_texts_carries_its_own_texts_alone),
+		TEST(texts_that_wait_beyond_8_mb_lie_in_a_file_and_come_back),
 		TEST(a_slice_of_a_range_begins_where_it_should),
 		TEST(steps_may_be_as_large_as_numbers_are),
 		TEST(a_large_item_travels_without_a_copy),
