@@ -99,17 +99,24 @@ static void make_way(struct sink *sink)
 	bar->shown = false;
 }
 
-static int progress_add(struct sink *sink, const struct ended *ended, struct ipp_error *err)
+static void tick(struct sink *sink)
 {
 	struct progress_bar *bar = (struct progress_bar *)sink;
 	const double now_s = verb_seconds();
+
+	if (now_s - bar->drawn_s >= REDRAW_S)
+		draw(bar, now_s);
+}
+
+static int progress_add(struct sink *sink, const struct ended *ended, struct ipp_error *err)
+{
+	struct progress_bar *bar = (struct progress_bar *)sink;
 
 	(void)err;
 	bar->done++;
 	bar->earlier += ended->earlier;
 	bar->failed += ended->result->outcome != IPP_OK;
-	if (now_s - bar->drawn_s >= REDRAW_S)
-		draw(bar, now_s);
+	tick(sink);
 	return 0;
 }
 
@@ -134,11 +141,13 @@ int progress_open(struct sink **out, uint64_t total, bool forced, struct ipp_err
 
 	if (!bar)
 		return ipp_fail(err, ENOMEM, "ipp-run: out of memory");
-	*bar = (struct progress_bar){
-		.sink = {.make_way = make_way, .add = progress_add, .close = progress_close},
-		.total = total,
-		.forced = forced,
-		.start_s = verb_seconds()};
+	*bar = (struct progress_bar){.sink = {.make_way = make_way,
+					      .tick = tick,
+					      .add = progress_add,
+					      .close = progress_close},
+				     .total = total,
+				     .forced = forced,
+				     .start_s = verb_seconds()};
 	bar->drawn_s = bar->start_s + (forced ? 0 : QUIET_S);
 	if (forced)
 		draw(bar, bar->start_s);

@@ -25,6 +25,9 @@ struct sink {
 	/* Something else is about to write to the terminal; may be NULL. */
 	void (*make_way)(struct sink *sink);
 
+	/* Time has passed, and nothing came; may be NULL. */
+	void (*tick)(struct sink *sink);
+
 	/* 0 or -errno with the reason. */
 	int (*add)(struct sink *sink, const struct ended *ended, struct ipp_error *err);
 

@@ -62,6 +62,13 @@ void sinks_make_way(struct sinks *sinks)
 			sinks->at[i]->make_way(sinks->at[i]);
 }
 
+void sinks_tick(struct sinks *sinks)
+{
+	for (size_t i = 0; i < sinks->n; i++)
+		if (sinks->at[i]->tick)
+			sinks->at[i]->tick(sinks->at[i]);
+}
+
 /* A sink that failed gets no more; whether it did not. */
 static bool judge(struct sinks *sinks, size_t i, int rc, const struct ipp_error *err)
 {

@@ -25,6 +25,7 @@ int sinks_open(struct sinks *sinks, const struct map_options *options, uint64_t 
 void sinks_close(struct sinks *sinks);
 
 void sinks_make_way(struct sinks *sinks);
+void sinks_tick(struct sinks *sinks);
 void sinks_add(struct sinks *sinks, const struct ended *ended);
 void sinks_flush(struct sinks *sinks);
 

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <stdio.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,6 +14,8 @@
 #include "client/output.h"
 #include "client/sinks.h"
 #include "proto/template.h"
+
+#define TICK_MS 500
 
 /* Items of functions; what is larger belongs into a variable. */
 #define ITEM_MAX ((size_t)64 << 20)
@@ -184,6 +187,23 @@ static void save_rest(struct map *map, struct ipp_request *request)
 		fprintf(stderr, "ipp-run map: %s\n", err.text);
 }
 
+/* For its end, or that of its time; a bar goes on moving meanwhile. */
+static int wait_for(struct map *map, struct ipp_request *request, uint32_t timeout_ms)
+{
+	const double until_s = timeout_ms ? verb_seconds() + timeout_ms / 1000.0 : INFINITY;
+	double left_ms;
+	int rc;
+
+	do {
+		left_ms = (until_s - verb_seconds()) * 1000;
+		if (left_ms > TICK_MS)
+			left_ms = TICK_MS;
+		rc = ipp_wait(request, left_ms > 0 ? (int)left_ms : 0, &map->err);
+		sinks_tick(&map->sinks);
+	} while (rc == -ETIMEDOUT && verb_seconds() < until_s);
+	return rc;
+}
+
 /* Run it to its end, or to that of its time. */
 static int submit(struct map *map, struct ipp_client *client)
 {
@@ -194,7 +214,7 @@ static int submit(struct map *map, struct ipp_client *client)
 	journalled_init(&map->journalled, &map->run, map->journal, 0);
 	rc = ipp_submit(client, &map->journalled.run, &request, &map->err);
 	if (rc == 0) {
-		rc = ipp_wait(request, timeout_ms ? (int)timeout_ms : -1, &map->err);
+		rc = wait_for(map, request, timeout_ms);
 		if (rc < 0)
 			save_rest(map, request);
 		ipp_request_free(request);

@@ -425,3 +425,9 @@ waits_in_a_file()
 	done
 	return 1
 }
+
+@test "the bar moves while a long task runs" {
+	ipp map --engines 1 --progress -- sleep ::: 1.7
+	show
+	[ "$(tr '\r' '\n' <<<"$stderr" | grep -c '0/1 0 %')" -ge 2 ]
+}
