@@ -29,6 +29,8 @@ int direct_options(struct direct *direct, const struct verb *verb, int argc, cha
 		{"targets", required_argument, NULL, 't'},
 		{"engines", required_argument, NULL, 'n'},
 		{"task-timeout", required_argument, NULL, 'T'},
+		{"after", required_argument, NULL, 'A'},
+		{"after-timeout", required_argument, NULL, 'W'},
 		{"async", no_argument, NULL, 'a'},
 		{0},
 	};
@@ -43,6 +45,10 @@ int direct_options(struct direct *direct, const struct verb *verb, int argc, cha
 		else if (c == 'T')
 			rc = verb_duration("--task-timeout", optarg, &direct->task_timeout_ms,
 					   &err);
+		else if (c == 'A')
+			rc = after_take(&direct->after, "--after", optarg, &err);
+		else if (c == 'W')
+			rc = verb_duration("--after-timeout", optarg, &direct->wait_ms, &err);
 		else if (c == 'a')
 			direct->async = true;
 		else
@@ -68,6 +74,10 @@ int direct_run(const struct direct *direct, const struct ipp_run *what)
 		run.targets = targets;
 		run.directory = getcwd(directory, sizeof(directory));
 		run.task_timeout_ms = direct->task_timeout_ms;
+		run.after = direct->after.ids;
+		run.n_after = direct->after.n;
+		run.after_if = direct->after.condition;
+		run.wait_ms = direct->wait_ms;
 		run.done = done;
 		run.owner = &tally;
 		rc = direct->async ? behind_submit(client, &run, &err)

@@ -3,17 +3,20 @@
 #ifndef IPP_CLIENT_DIRECT_H
 #define IPP_CLIENT_DIRECT_H
 
+#include "client/after.h"
 #include "client/verb.h"
 
 struct direct {
 	const char *targets; /* as typed; NULL: all */
 	uint64_t engines;
 	uint32_t task_timeout_ms;
+	struct after after;
+	uint32_t wait_ms;
 	bool async;
 };
 
-/* --targets, --engines, --task-timeout and --async; the verb's own words begin at argv[optind].  0,
- * or the exit code of what was said. */
+/* The options below; the verb's own words begin at argv[optind].  0, or the exit code of what was
+ * said. */
 int direct_options(struct direct *direct, const struct verb *verb, int argc, char **argv);
 
 /* Run `what` with these targets, directory and time-out, and print what comes; an exit code. */
@@ -22,7 +25,7 @@ int direct_run(const struct direct *direct, const struct ipp_run *what);
 #define DIRECT_OPTIONS                                                                             \
 	"  --targets LIST  which engines: all (the default), or such as 0,2-5\n"                   \
 	"  --engines N     where there is no cluster: start N engines on this machine\n"           \
-	"  --task-timeout SECONDS  kill it on an engine where it runs longer\n"                    \
+	"  --task-timeout SECONDS  kill it on an engine where it runs longer\n" AFTER_HELP         \
 	"  --async         leave it behind and print its id, for ipp-run result, wait and cancel\n"
 
 #endif

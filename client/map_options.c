@@ -10,7 +10,7 @@ enum kind {
 	AUTO,	 /* likewise, or "auto": 0 */
 	SECONDS, /* uint32_t milliseconds */
 	FILE_OF, /* added to files */
-	ID,	 /* added to an array of request ids, whose count is at `low` */
+	AFTER,	 /* struct after */
 };
 
 struct row {
@@ -36,8 +36,9 @@ static const struct row rows[] = {
 	{"retries",      0,   NUMBER,  AT(retries), 0, 1000},
 	{"task-timeout", 0,   SECONDS, AT(task_timeout_ms), 0, 0},
 	{"timeout",      0,   SECONDS, AT(timeout_ms), 0, 0},
-	{"after",        0,   ID,      AT(after), AT(n_after), 0},
-	{"follow",       0,   ID,      AT(follow), AT(n_follow), 0},
+	{"after",        0,   AFTER,   AT(after), 0, 0},
+	{"follow",       0,   AFTER,   AT(follow), 0, 0},
+	{"after-timeout", 0,  SECONDS, AT(wait_ms), 0, 0},
 	{"joblog",       0,   TEXT,    AT(joblog), 0, 0},
 	{"results",      0,   TEXT,    AT(results), 0, 0},
 	{"journal",      0,   TEXT,    AT(journal), 0, 0},
@@ -60,15 +61,6 @@ static int add_file(struct map_options *options, const char *path, struct ipp_er
 				MAP_FILES_MAX);
 	options->files[options->n_files++] = path;
 	return 0;
-}
-
-static int add_id(uint64_t *ids, size_t *n, const struct row *row, const char *text,
-		  struct ipp_error *err)
-{
-	if (*n == MAP_REQUESTS_MAX)
-		return ipp_fail(err, E2BIG, "ipp-run map: more than %d times --%s",
-				MAP_REQUESTS_MAX, row->name);
-	return verb_request_id(text, &ids[(*n)++], err);
 }
 
 static int take(struct map_options *options, const struct row *row, const char *text,
@@ -97,10 +89,10 @@ static int take(struct map_options *options, const struct row *row, const char *
 		return verb_duration(name, text, member, err);
 	case FILE_OF:
 		return add_file(options, text, err);
-	case ID:
+	case AFTER:
 		break;
 	}
-	return add_id(member, (size_t *)((char *)options + row->low), row, text, err);
+	return after_take(member, name, text, err);
 }
 
 /* For getopt_long(), which stops at the first word that is no option. */

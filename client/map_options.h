@@ -6,10 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "client/after.h"
 #include "client/verb.h"
 
 #define MAP_FILES_MAX 16
-#define MAP_REQUESTS_MAX 64
 
 struct map_options {
 	uint64_t engines;
@@ -22,8 +22,8 @@ struct map_options {
 	bool keep_going, unordered;
 	uint64_t chunk, hwm, retries;
 	uint32_t task_timeout_ms, timeout_ms;
-	uint64_t after[MAP_REQUESTS_MAX], follow[MAP_REQUESTS_MAX];
-	size_t n_after, n_follow;
+	struct after after, follow;
+	uint32_t wait_ms;
 
 	const char *joblog, *results, *journal;
 	bool resume;
@@ -45,8 +45,9 @@ int map_options(struct map_options *options, int argc, char **argv);
 	"Which tasks, where and when:\n" \
 	"  --engines N           where there is no cluster: start N engines on this machine\n" \
 	"  --targets LIST        only on these engines, such as 0,2-5\n" \
-	"  --after ID            begin once that request has ended well; may be repeated\n" \
-	"  --follow ID           the same, on engines that ran some of it\n" \
+	AFTER_HELP \
+	"  --follow [any:][failed:|ended:]ID[,ID...]\n" \
+	"                        the same, on engines that ran some of each\n" \
 	"  --chunk N|auto        hand out N tasks at once; auto: by how long they take\n" \
 	"  --hwm N               let an engine have up to N tasks; 0: by how long they take\n" \
 	"Failures:\n" \

@@ -255,7 +255,7 @@ static void pin_tasks(struct request *request)
 		client_report_lost(request, i, request->targets[i],
 				   engine ? "the controller is out of memory"
 					  : "there is no such engine");
-		request = request_find(cluster->requests, id);
+		request = request_find(&cluster->index, id);
 	}
 }
 
@@ -266,12 +266,14 @@ static bool has_nowhere(const struct request *request)
 
 	while (rank < request->cluster->n_ranks && !request_may_use(request, (uint32_t)rank))
 		rank++;
-	return request->follows && rank == request->cluster->n_ranks;
+	return request->follow.n > 0 && rank == request->cluster->n_ranks;
 }
 
 void client_request_ready(struct request *request)
 {
 	cluster_wake(request->cluster);
+	if (request->pending.n_tasks > 0)
+		scheduler_joins(request);
 	if (request->kind != REQUEST_MAP)
 		pin_tasks(request);
 	else if (has_nowhere(request))
@@ -279,7 +281,7 @@ void client_request_ready(struct request *request)
 				     "it was to run where what it follows ran, and may run on none "
 				     "of those engines");
 	else
-		stranded_watch(request->cluster);
+		stranded_watch(request);
 }
 
 /* Engines that a map is kept to must be there when it comes. */
@@ -336,7 +338,7 @@ static int take_call(struct client *client, const struct frame *frame, struct ip
 		rc = ipp_fail(err, ENOMEM, "the controller is out of memory");
 		goto out;
 	}
-	if (prepare(request, call) && request->n_awaited == 0)
+	if (prepare(request, call) && !request->waits)
 		client_request_ready(request);
 out:
 	ipp__call__free_unpacked(call, NULL);
@@ -355,7 +357,7 @@ static int take_tasks(struct client *client, const struct frame *frame, struct i
 		rc = ipp_fail(err, EPROTO, "a TASKS frame is malformed");
 		goto out;
 	}
-	request = request_find(client->cluster->requests, tasks->request);
+	request = request_find(&client->cluster->index, tasks->request);
 	if (!request || (request->client == client && request->stopped)) /* it ended meanwhile */
 		goto out;
 	if (request->client != client || request->kind != REQUEST_MAP ||
@@ -387,8 +389,7 @@ out:
 static int take_end(struct client *client, const struct frame *frame, struct ipp_error *err)
 {
 	Ipp__End *end = ipp__end__unpack(NULL, frame->head_bytes, frame->head);
-	struct request *request = end ? request_find(client->cluster->requests, end->request)
-				      : NULL;
+	struct request *request = end ? request_find(&client->cluster->index, end->request) : NULL;
 	int rc = 0;
 
 	if (!end)
@@ -410,7 +411,7 @@ static int take_end(struct client *client, const struct frame *frame, struct ipp
 static int cancel_for(struct client *client, uint64_t id, struct ipp_error *err)
 {
 	struct cluster *cluster = client->cluster;
-	struct request *request = request_find(cluster->requests, id);
+	struct request *request = request_find(&cluster->index, id);
 	const struct request *ended = history_find(&cluster->history, id);
 	char name[REQUEST_NAME_BYTES], why[128] = "";
 
@@ -432,7 +433,7 @@ static int cancel_for(struct client *client, uint64_t id, struct ipp_error *err)
 static int take_cancel(struct client *client, const struct frame *frame, struct ipp_error *err)
 {
 	Ipp__Cancel *cancel = ipp__cancel__unpack(NULL, frame->head_bytes, frame->head);
-	struct request *request = cancel ? request_find(client->cluster->requests, cancel->request)
+	struct request *request = cancel ? request_find(&client->cluster->index, cancel->request)
 					 : NULL;
 	int rc = 0;
 
@@ -449,7 +450,7 @@ static int take_cancel(struct client *client, const struct frame *frame, struct 
 static int take_drain(struct client *client, const struct frame *frame, struct ipp_error *err)
 {
 	Ipp__Drain *drain = ipp__drain__unpack(NULL, frame->head_bytes, frame->head);
-	struct request *request = drain ? request_find(client->cluster->requests, drain->request)
+	struct request *request = drain ? request_find(&client->cluster->index, drain->request)
 					: NULL;
 
 	if (!drain)

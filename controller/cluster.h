@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "controller/history.h"
+#include "controller/request_index.h"
 #include "proto/items.h"
 #include "proto/link.h"
 
@@ -37,7 +38,10 @@ struct cluster {
 	struct client *clients;
 	struct standby *standbys;
 	size_t n_standbys;
-	struct request *requests;
+	struct request *requests;	    /* that have not ended, the latest first */
+	struct request_index index;	    /* of those */
+	struct request *line;		    /* maps that may have something to hand out */
+	uint64_t n_requests;		    /* there ever were */
 	struct request *ended, *last_ended; /* retired, and who waits for them does not know yet */
 	struct history history;
 	struct fetch *fetches;

@@ -238,7 +238,7 @@ static bool is_due(const struct curfew *curfew, const struct request *request, b
 	if (request->kind != REQUEST_MAP || (has_running(request) && !given_up))
 		return false;
 	return request->drains || (sure && (curfew->left_us < 0 || (request->pending.n_tasks > 0 &&
-								    request->n_awaited == 0 &&
+								    !request->waits &&
 								    !may_begin(curfew, request))));
 }
 

@@ -15,6 +15,7 @@
 #include "controller/request.h"
 #include "controller/retry.h"
 #include "controller/returning.h"
+#include "controller/scheduler.h"
 #include "controller/setup.h"
 #include "controller/stranded.h"
 #include "controller/survey.h"
@@ -82,7 +83,7 @@ static void blame_first(struct engine *engine, const char *why)
 
 	if (!first)
 		return;
-	request = request_find(engine->cluster->requests, first->request);
+	request = request_find(&engine->cluster->index, first->request);
 	if (request->kind == REQUEST_MAP && ++first->losses > LOSSES_MAX) {
 		client_report_lost(request, first->from, engine->rank, why);
 		slice_free(first);
@@ -101,9 +102,10 @@ static void give_back(struct engine *engine, struct slices *slices, const char *
 	while ((slice = slices_pop(slices)))
 		slices_prepend(&backwards, slice);
 	while ((slice = slices_pop(&backwards))) {
-		struct request *request = request_find(engine->cluster->requests, slice->request);
+		struct request *request = request_find(&engine->cluster->index, slice->request);
 
 		if (request && request->kind == REQUEST_MAP) {
+			scheduler_joins(request);
 			slices_prepend(&request->pending, slice);
 			continue;
 		}
@@ -121,7 +123,7 @@ bool engine_owes(const struct engine *engine)
 static void fail_pushes(struct engine *engine, const char *why)
 {
 	while (engine->unanswered.n > 0) {
-		struct request *request = request_find(engine->cluster->requests,
+		struct request *request = request_find(&engine->cluster->index,
 						       engine->unanswered.at[0]);
 
 		ids_remove(&engine->unanswered, engine->unanswered.at[0]);
@@ -171,7 +173,7 @@ void engine_lose(struct engine *engine, const char *why)
 		note_stopped(engine, engine->stopping.at[--engine->stopping.n]);
 	survey_answer(engine, NULL);
 	returning_await(engine);
-	stranded_watch(cluster);
+	stranded_watch_all(cluster);
 	cluster_count(cluster);
 	cluster_wake(cluster);
 }
@@ -231,8 +233,7 @@ static bool pass_on(struct request *request, const struct frame *frame, const Ip
 static int take_results(struct engine *engine, const struct frame *frame, struct ipp_error *err)
 {
 	Ipp__Results *results = ipp__results__unpack(NULL, frame->head_bytes, frame->head);
-	struct request *request = results ? request_find(engine->cluster->requests,
-							 results->request)
+	struct request *request = results ? request_find(&engine->cluster->index, results->request)
 					  : NULL;
 	bool changed = false;
 	int rc = 0;
@@ -276,7 +277,7 @@ static int take_done(struct engine *engine, const struct frame *frame, struct ip
 		ipp__done__free_unpacked(done, NULL);
 		return ipp_fail(err, EPROTO, "a DONE frame that nobody asked for");
 	}
-	request = request_find(engine->cluster->requests, done->request);
+	request = request_find(&engine->cluster->index, done->request);
 	if (request && request->kind == REQUEST_REMOVE) {
 		if (!first || first->request != request->id) {
 			ipp__done__free_unpacked(done, NULL);
@@ -606,7 +607,7 @@ void engine_give(struct engine *engine, struct request *request, struct slice *s
 
 		for (uint64_t at = slice->from; request && at < slice->to; at++) {
 			client_report_lost(request, at, engine->rank, why);
-			request = request_find(engine->cluster->requests, id);
+			request = request_find(&engine->cluster->index, id);
 		}
 		slice_free(slice);
 		return;
@@ -620,7 +621,7 @@ void engine_give_pinned(struct engine *engine)
 	struct slice *slice;
 
 	while (engine->link && (slice = slices_pop(&engine->pinned)))
-		engine_give(engine, request_find(engine->cluster->requests, slice->request), slice);
+		engine_give(engine, request_find(&engine->cluster->index, slice->request), slice);
 }
 
 int engine_push(struct engine *engine, const Ipp__Push *push, uint64_t serial, struct blob *payload)

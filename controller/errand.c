@@ -93,14 +93,14 @@ static bool moves(const struct engine *engine, const struct request *request)
 /* What changes variables must not overtake it: then it goes at once. */
 bool errand_must_wait(const struct engine *engine)
 {
-	struct request *list = engine->cluster->requests;
+	const struct request_index *index = &engine->cluster->index;
 	const struct slice *first = engine->pinned.first;
-	const struct request *request = first ? request_find(list, first->request) : NULL;
+	const struct request *request = first ? request_find(index, first->request) : NULL;
 
 	if (!request || !moves(engine, request) || request->n_moving < MOVING_MAX)
 		return false;
 	for (const struct slice *at = first->next; at; at = at->next) {
-		const struct request *behind = request_find(list, at->request);
+		const struct request *behind = request_find(index, at->request);
 
 		if (behind && !is_pull(behind) && behind->kind != REQUEST_LIST)
 			return false;
@@ -110,7 +110,7 @@ bool errand_must_wait(const struct engine *engine)
 
 void errand_arrived(struct engine *engine, const struct slice *slice)
 {
-	struct request *request = request_find(engine->cluster->requests, slice->request);
+	struct request *request = request_find(&engine->cluster->index, slice->request);
 
 	if (request && moves(engine, request))
 		request->n_moving--;

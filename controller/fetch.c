@@ -25,7 +25,7 @@ struct fetch {
 
 static struct request *find(const struct cluster *cluster, uint64_t id)
 {
-	struct request *live = request_find(cluster->requests, id);
+	struct request *live = request_find(&cluster->index, id);
 
 	return live ? live : history_find(&cluster->history, id);
 }

@@ -38,7 +38,7 @@ static int begin(struct request **out, struct client *client, const Ipp__Push *p
 static int go_on(struct request **out, struct client *client, const Ipp__Push *push,
 		 struct ipp_error *err)
 {
-	struct request *request = request_find(client->cluster->requests, push->request);
+	struct request *request = request_find(&client->cluster->index, push->request);
 	int rc = 0;
 
 	if (request && (request->kind != REQUEST_SCATTER || request->client != client))

@@ -46,6 +46,12 @@ bool ranks_remove(struct ranks *ranks, uint32_t rank)
 	return true;
 }
 
+void ranks_keep(struct ranks *ranks, const struct ranks *others)
+{
+	for (size_t i = 0; i < ranks->n_words; i++)
+		ranks->words[i] &= i < others->n_words ? others->words[i] : 0;
+}
+
 int ranks_join(struct ranks *ranks, const struct ranks *others)
 {
 	if (make_room(ranks, others->n_words) < 0)

@@ -17,7 +17,8 @@ struct ranks {
 int ranks_add(struct ranks *ranks, uint32_t rank);     /* 0 or -ENOMEM, the set unchanged */
 bool ranks_remove(struct ranks *ranks, uint32_t rank); /* whether it was there */
 bool ranks_have(const struct ranks *ranks, uint32_t rank);
-int ranks_join(struct ranks *ranks, const struct ranks *others); /* add them all; likewise */
-void ranks_fini(struct ranks *ranks);				 /* it is empty then */
+void ranks_keep(struct ranks *ranks, const struct ranks *others); /* those in both alone */
+int ranks_join(struct ranks *ranks, const struct ranks *others);  /* add them all; likewise */
+void ranks_fini(struct ranks *ranks);				  /* it is empty then */
 
 #endif

@@ -1,6 +1,7 @@
 #include "controller/request.h"
 
 #include <errno.h>
+#include <event2/event.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 
 #include "controller/client.h"
 #include "controller/kept_results.h"
+#include "controller/scheduler.h"
 
 /* Weight of the newest task in the running mean: some ten tasks back are forgotten. */
 #define NEWEST 0.1
@@ -47,6 +49,8 @@ struct request *request_new(struct client *client, uint64_t id, enum request_kin
 	if (!request)
 		return NULL;
 	*request = (struct request){.next = cluster->requests,
+				    .at = &cluster->requests,
+				    .place = cluster->n_requests,
 				    .id = id,
 				    .kind = kind,
 				    .cluster = cluster,
@@ -60,7 +64,8 @@ struct request *request_new(struct client *client, uint64_t id, enum request_kin
 		request->name = request->label + strlen(request->label) - strlen(label);
 	if (targets && targets->n_ranks > 0)
 		request->targets = malloc(targets->n_ranks * sizeof(*request->targets));
-	if (!request->label || (targets && targets->n_ranks > 0 && !request->targets)) {
+	if (!request->label || (targets && targets->n_ranks > 0 && !request->targets) ||
+	    request_index_add(&cluster->index, request) < 0) {
 		free(request->targets);
 		free(request->label);
 		free(request);
@@ -71,7 +76,10 @@ struct request *request_new(struct client *client, uint64_t id, enum request_kin
 		       targets->n_ranks * sizeof(*request->targets));
 		request->n_targets = (uint32_t)targets->n_ranks;
 	}
+	if (request->next)
+		request->next->at = &request->next;
 	cluster->requests = request;
+	cluster->n_requests++;
 	return request;
 }
 
@@ -114,21 +122,14 @@ int request_keep_results(struct request *request)
 	return request->kept ? 0 : -ENOMEM;
 }
 
-struct request *request_find(struct request *list, uint64_t id)
-{
-	while (list && list->id != id)
-		list = list->next;
-	return list;
-}
-
 void request_retire(struct request *request)
 {
-	struct request **at = &request->cluster->requests;
-
-	while (*at != request)
-		at = &(*at)->next;
-	*at = request->next;
+	*request->at = request->next;
+	if (request->next)
+		request->next->at = request->at;
 	request->next = NULL;
+	request_index_remove(&request->cluster->index, request);
+	scheduler_leaves(request);
 	request->ended_us = realtime_us();
 	request->client = NULL;
 	slices_clear(&request->pending);
@@ -140,18 +141,20 @@ void request_retire(struct request *request)
 	free(request->failures);
 	free(request->call);
 	free(request->targets);
-	free(request->awaited);
+	if (request->patience)
+		event_free(request->patience);
+	request->patience = NULL;
 	ranks_fini(&request->among);
 	ranks_fini(&request->chosen);
 	request->failures = NULL;
 	request->call = NULL;
 	request->targets = NULL;
-	request->awaited = NULL;
 }
 
 void request_free(struct request *request)
 {
 	ranks_fini(&request->ran);
+	free(request->waiters);
 	kept_results_free(request->kept);
 	free(request->label);
 	free(request->why);
@@ -186,7 +189,7 @@ bool request_finished(const struct request *request)
 bool request_may_use(const struct request *request, uint32_t rank)
 {
 	return (request->n_chosen == 0 || ranks_have(&request->chosen, rank)) &&
-	       (!request->follows || ranks_have(&request->among, rank));
+	       (request->follow.n == 0 || ranks_have(&request->among, rank));
 }
 
 void request_learn(struct request *request, uint64_t elapsed_us, double expected_us)

@@ -15,6 +15,7 @@
 
 struct client;
 struct cluster;
+struct event;
 struct kept_results;
 
 enum request_kind {
@@ -36,15 +37,25 @@ enum request_state {
 	REQUEST_CANCELLED, /* by a client, or because its own left */
 };
 
-/* A request that another one waits for. */
-struct awaited {
+/* What a request waits for: how others end. */
+struct condition {
+	Ipp__Ending ending; /* how each has to */
+	bool any;	    /* one of them is enough */
+	size_t n, n_met, n_open;
+};
+
+/* A request that waits for this one's end, if it is still there then. */
+struct waiter {
 	uint64_t id;
 	bool follow;
 };
 
 struct request {
-	struct request *next;
-	uint64_t id; /* client number << 32 | its own number */
+	struct request *next, **at; /* in the cluster's list, and what points there to it */
+	struct request *line_next,
+		**line_at; /* in the scheduler's; line_at is NULL outside of it */
+	uint64_t place;	   /* of all that there ever were */
+	uint64_t id;	   /* client number << 32 | its own number */
 	enum request_kind kind;
 	struct cluster *cluster;
 	struct client *client; /* borrowed; NULL: it left, and the request is detached */
@@ -77,10 +88,12 @@ struct request {
 	int64_t started_us, ended_us; /* 0: not yet */
 	struct ranks ran;	      /* engines that ended some of its tasks */
 
-	struct awaited *awaited; /* nothing of it is handed out before these have ended */
-	size_t n_awaited;
-	bool follows;	    /* only engines in `among` may run it */
-	struct ranks among; /* those that ran what it follows */
+	struct condition after, follow; /* nothing of it is handed out before they are met */
+	bool waits;			/* they are not */
+	struct event *patience;		/* how long it does; NULL: as long as it takes */
+	struct ranks among; /* engines that ran what it follows, if it does: only they may */
+	struct waiter *waiters;
+	size_t n_waiters, waiters_room;
 
 	/* Of maps: what the user said about handing out; 0: nothing. */
 	uint32_t retries, chunk, hwm;
@@ -109,8 +122,6 @@ int request_keep_call(struct request *request, const struct frame *frame);
 
 /* It is detached: what it gives is kept.  0 or -ENOMEM. */
 int request_keep_results(struct request *request);
-
-struct request *request_find(struct request *list, uint64_t id); /* NULL: not there */
 
 /* Out of its cluster's list, and less what is only needed to run it: for the history. */
 void request_retire(struct request *request);

@@ -57,26 +57,54 @@ uint64_t scheduler_bounded(uint64_t quota, uint64_t in_flight, uint32_t chunk, u
 
 void scheduler_joins(struct request *request)
 {
-	if (request->pending.n_tasks == 0 && request->served_us < request->cluster->served_us)
-		request->served_us = request->cluster->served_us;
+	struct cluster *cluster = request->cluster;
+
+	if (request->line_at || request->waits)
+		return;
+	if (request->served_us < cluster->served_us)
+		request->served_us = cluster->served_us;
+	request->line_next = cluster->line;
+	request->line_at = &cluster->line;
+	if (request->line_next)
+		request->line_next->line_at = &request->line_next;
+	cluster->line = request;
+}
+
+void scheduler_leaves(struct request *request)
+{
+	if (!request->line_at)
+		return;
+	*request->line_at = request->line_next;
+	if (request->line_next)
+		request->line_next->line_at = request->line_at;
+	request->line_at = NULL;
 }
 
 static bool can_run(const struct request *request, const struct engine *engine)
 {
-	return request->kind == REQUEST_MAP && request->pending.n_tasks > 0 &&
-	       request->n_awaited == 0 && request_may_use(request, engine->rank) &&
+	return request_may_use(request, engine->rank) &&
 	       (request->kept || link_backlog(request->client->link) < CLIENT_BACKLOG_MAX) &&
 	       curfew_allows(request->cluster->curfew, request);
 }
 
-/* Whoever had least engine time; of two, who came first (the list begins with the latest). */
+static bool is_before(const struct request *a, const struct request *b)
+{
+	return a->served_us < b->served_us || (a->served_us == b->served_us && a->place < b->place);
+}
+
+/* Whoever had least engine time; of two, who came first.  Those that have handed out everything
+ * leave the line. */
 static struct request *next_in_line(const struct engine *engine)
 {
-	struct request *next = NULL;
+	struct request *next = NULL, *following;
 
-	for (struct request *request = engine->cluster->requests; request; request = request->next)
-		if (can_run(request, engine) && (!next || request->served_us <= next->served_us))
+	for (struct request *request = engine->cluster->line; request; request = following) {
+		following = request->line_next;
+		if (request->pending.n_tasks == 0)
+			scheduler_leaves(request);
+		else if (can_run(request, engine) && (!next || is_before(request, next)))
 			next = request;
+	}
 	return next;
 }
 
@@ -127,20 +155,11 @@ static bool serve(struct cluster *cluster, struct engine *engine)
 	struct request *next;
 
 	if (pinned) {
-		engine_give(engine, request_find(cluster->requests, pinned->request), pinned);
+		engine_give(engine, request_find(&cluster->index, pinned->request), pinned);
 		return true;
 	}
 	next = next_in_line(engine);
 	return next && give_some(engine, next);
-}
-
-static bool has_pending(const struct cluster *cluster)
-{
-	const struct request *request = cluster->requests;
-
-	while (request && (request->kind != REQUEST_MAP || request->pending.n_tasks == 0))
-		request = request->next;
-	return request != NULL;
 }
 
 void scheduler_run(struct cluster *cluster)
@@ -150,13 +169,12 @@ void scheduler_run(struct cluster *cluster)
 	curfew_look(cluster->curfew);
 	/* In rounds, one batch an engine, so that the first engine does not take everything. */
 	do {
-		const bool pending = has_pending(cluster);
-
 		served = false;
 		for (size_t rank = 0; rank < cluster->n_ranks; rank++) {
 			struct engine *engine = engine_find(cluster, (uint32_t)rank);
 
-			if (engine && (pending || engine->pinned.first) && serve(cluster, engine))
+			if (engine && (cluster->line || engine->pinned.first) &&
+			    serve(cluster, engine))
 				served = true;
 		}
 	} while (served);

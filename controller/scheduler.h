@@ -29,8 +29,10 @@ uint64_t scheduler_quota(double task_us, uint64_t in_flight, double in_flight_us
  *   quota  what scheduler_quota() said */
 uint64_t scheduler_bounded(uint64_t quota, uint64_t in_flight, uint32_t chunk, uint32_t hwm);
 
-/* The request is about to have something to hand out. */
+/* The request is about to have something to hand out, or may do so now: it takes its place in the
+ * line, unless it waits for others. */
 void scheduler_joins(struct request *request);
+void scheduler_leaves(struct request *request); /* it never will again */
 
 /* Hand out what can be handed out. */
 void scheduler_run(struct cluster *cluster);

@@ -12,8 +12,8 @@ static bool is_stranded(const struct request *request)
 {
 	const struct cluster *cluster = request->cluster;
 
-	if (request->kind != REQUEST_MAP || request->n_awaited > 0 ||
-	    (request->n_chosen == 0 && !request->follows))
+	if (request->kind != REQUEST_MAP || request->waits ||
+	    (request->n_chosen == 0 && request->follow.n == 0))
 		return false;
 	for (size_t rank = 0; rank < cluster->n_ranks; rank++)
 		if (engine_find(cluster, (uint32_t)rank) &&
@@ -48,10 +48,21 @@ struct event *stranded_new(struct cluster *cluster)
 	return evtimer_new(cluster->base, timer_cb, cluster);
 }
 
-void stranded_watch(struct cluster *cluster)
+static void watch(const struct cluster *cluster)
 {
 	const struct timeval patience = {.tv_sec = PATIENCE_S};
 
+	evtimer_add(cluster->stranded, &patience);
+}
+
+void stranded_watch(const struct request *request)
+{
+	if (is_stranded(request))
+		watch(request->cluster);
+}
+
+void stranded_watch_all(const struct cluster *cluster)
+{
 	if (find(cluster))
-		evtimer_add(cluster->stranded, &patience);
+		watch(cluster);
 }

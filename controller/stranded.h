@@ -7,12 +7,14 @@
 
 struct cluster;
 struct event;
+struct request;
 
 /* The timer for cluster->stranded (gives); NULL when out of memory. */
 struct event *stranded_new(struct cluster *cluster);
 
-/* An engine was lost, or a request has begun: look whether one is stranded, and in a while whether
- * it still is, which ends it. */
-void stranded_watch(struct cluster *cluster);
+/* A request may begin, or, of all of them, an engine was lost: look whether it is stranded, and in
+ * a while whether it still is, which ends it. */
+void stranded_watch(const struct request *request);
+void stranded_watch_all(const struct cluster *cluster);
 
 #endif

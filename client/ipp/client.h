@@ -198,6 +198,18 @@ struct ipp_argument {
  * engine finds in it, only a task can say. */
 int ipp_check_function(const char *function, struct ipp_error *err);
 
+enum ipp_ending {
+	IPP_WELL,
+	IPP_BADLY, /* it failed, or was cancelled */
+	IPP_EITHER,
+};
+
+/* How requests have to end for another to begin; all zero: all of them, and well. */
+struct ipp_condition {
+	bool any; /* one of them is enough */
+	enum ipp_ending ending;
+};
+
 struct ipp_run {
 	/* What: a native function "MODULE.so:NAME"; or a line for the shell that each engine keeps;
 	 * or a script, whose bytes are sent, and in argv its name and arguments; or a command, in
@@ -221,14 +233,22 @@ struct ipp_run {
 	/* Of maps: */
 	const uint32_t *among; /* engines that may run it; none: all */
 	size_t n_among;
-	uint32_t retries;      /* how often a task that failed is run again */
-	uint32_t chunk;	       /* tasks handed out at once; 0: by how long they take */
-	uint32_t hwm;	       /* tasks an engine may have before it; 0: by how long they take */
-	bool unordered;	       /* results as they come, not in input order */
-	const uint64_t *after; /* requests that must have ended well before it starts */
-	size_t n_after;
-	const uint64_t *follow; /* the same, and it runs only on engines that ran some of them */
+	uint32_t retries;	/* how often a task that failed is run again */
+	uint32_t chunk;		/* tasks handed out at once; 0: by how long they take */
+	uint32_t hwm;		/* tasks an engine may have before it; 0: by how long they take */
+	bool unordered;		/* results as they come, not in input order */
+	const uint64_t *follow; /* like `after`, and it runs only on engines that ran some of each
+				 * of them; of `any`, of one that met the condition */
 	size_t n_follow;
+	struct ipp_condition follow_if;
+
+	/* Requests that must have ended before it begins.  Where one ends otherwise, so that the
+	 * condition cannot be met any more, or it has waited for `wait_ms` (0: never), it ends:
+	 * -ESHUTDOWN. */
+	const uint64_t *after;
+	size_t n_after;
+	struct ipp_condition after_if;
+	uint32_t wait_ms;
 
 	/* It outlives this client; the controller keeps its results, for ipp_fetch() alone. */
 	bool detached;

@@ -128,6 +128,8 @@ static const char *runtime_of(const struct ipp_run *run)
 static void send(struct ipp_client *client, Ipp__Call *call, Ipp__Targets *targets,
 		 const struct ipp_run *run, struct blob *payload)
 {
+	Ipp__Condition after_if = IPP__CONDITION__INIT, follow_if = IPP__CONDITION__INIT;
+
 	call->runtime = (char *)runtime_of(run);
 	call->argv = (char **)run->argv;
 	while (run->argv && run->argv[call->n_argv])
@@ -146,6 +148,13 @@ static void send(struct ipp_client *client, Ipp__Call *call, Ipp__Targets *targe
 	call->n_after = run->n_after;
 	call->follow = (uint64_t *)run->follow;
 	call->n_follow = run->n_follow;
+	after_if.any = run->after_if.any;
+	after_if.ending = (Ipp__Ending)run->after_if.ending;
+	follow_if.any = run->follow_if.any;
+	follow_if.ending = (Ipp__Ending)run->follow_if.ending;
+	call->after_if = &after_if;
+	call->follow_if = &follow_if;
+	call->wait_ms = run->wait_ms;
 	call->detached = run->detached;
 	call->values = (uint32_t)run->n_values;
 	call->first_failure_ends = run->first_failure_ends;

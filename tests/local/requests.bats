@@ -269,13 +269,39 @@ is() { [ "$(state "$1")" = "$2" ]; }
 	first=$id
 	submit map --async --after "$first" -- sh -c 'echo second >>order' ::: 1
 	is "$id" waiting
-	ipp-run map --follow "$first" --follow "$id" --keep-going -- sh -c 'echo $IPP_RANK' ::: 1 2 3 4 >ranks 3>&- &
+	ipp-run map --follow "$first" --after "$id" --keep-going -- sh -c 'echo $IPP_RANK' ::: 1 2 3 4 >ranks 3>&- &
 	echo >gate
 	wait %1
 	[ "$(head -n 2 order)" = $'first\nsecond' ]
-	grep -qx 2 ranks
+	[ "$(sort -u ranks)" = 2 ]
 	ipp map --after "$id" -- echo ::: late
 	[ "$output" = late ]
+	ipp-run stop
+}
+
+@test "any of several, a failure or any end can be waited for, by maps and direct views" {
+	start 2
+	mkfifo gate
+	submit apply --async --targets 0 -- sh -c 'cat gate; exit 1'
+	first=$id
+	submit apply --async --targets 1 -- true
+	ipp map --after "any:$first,$id" -- echo ::: early
+	[ "$output" = early ]
+	ipp map --follow "any:$first" --follow "any:$id" -- sh -c 'echo $IPP_RANK' ::: 1
+	[ "$output" = 1 ]
+	ipp map --after "$first" --after-timeout 0.1 -- echo ::: never
+	show
+	[ "$status" = 125 ]
+	[[ $stderr == *"after request $first, which has not ended in the time that --after-timeout gave it" ]]
+	ipp-run execute --targets 1 --after "failed:$first" -- 'echo failed >>order' 3>&- &
+	ipp-run map --after "ended:$first,$id" -- sh -c 'echo ended >>order' ::: 1 3>&- &
+	echo >gate
+	wait %1 %2
+	[ "$(sort order)" = $'ended\nfailed' ]
+	ipp apply --after "failed:$id" -- echo never
+	show
+	[ "$status" = 125 ]
+	[[ $stderr == *"it was to run after request $id had failed, which ended well" ]]
 	ipp-run stop
 }
 
@@ -461,6 +487,19 @@ screen_has() { terminal capture-pane -p | grep -q -- "$1"; }
 	refused "it needs a terminal" top
 	refused "--interval 0: give seconds from 0.1 to 3600" top --interval 0
 	refused "--interval x: give seconds" top --interval x
+}
+
+@test "a condition that cannot be read is refused in one sentence" {
+	for verb in map apply execute run; do
+		refused "'' is no request" "$verb" --after "" -- true
+		refused "'' is no request" "$verb" --after 3.1, -- true
+		refused "'sometimes:3.1' is no request" "$verb" --after sometimes:3.1 -- true
+		refused "'any' is no request" "$verb" --after any -- true
+		refused "--after failed:3.2: with another condition" "$verb" --after 3.1 --after failed:3.2 -- true
+		refused "--after-timeout x" "$verb" --after-timeout x -- true
+	done
+	refused "'--follow'" apply --follow 3.1 -- true
+	refused "--after names more than 64 requests" map --after "$(seq -s, 1.1 1 65.1)" -- true
 }
 
 @test "what has ended or is unknown to the cluster is refused in one sentence" {

@@ -338,4 +338,72 @@ static inline void assert_lost(struct peer *client, uint64_t index, const char *
 	ipp__results__free_unpacked(results, NULL);
 }
 
+/* ---- requests ---- */
+
+static inline void call_map(struct peer *client, Ipp__Call *call, uint64_t n)
+{
+	Ipp__Tasks tasks = IPP__TASKS__INIT;
+	Ipp__End end = IPP__END__INIT;
+
+	tasks.request = end.request = call->request;
+	link_send(client->link, FRAME_CALL, &call->base, NULL);
+	tasks.count = end.total = n;
+	tasks.range = true;
+	tasks.step = 1;
+	if (n > 0)
+		link_send(client->link, FRAME_TASKS, &tasks.base, NULL);
+	link_send(client->link, FRAME_END, &end.base, NULL);
+}
+
+static inline void assert_ended(struct peer *client, size_t nth, uint64_t request, const char *why)
+{
+	Ipp__Ended *ended;
+
+	turn_until(base, count(client, FRAME_ENDED) == nth);
+	ended = peer_message(client, latest(client, FRAME_ENDED), &ipp__ended__descriptor);
+	assert_int_equal(ended->request, request);
+	if (!strstr(ended->why, why))
+		fail_msg("'%s' lacks '%s'", ended->why, why);
+	ipp__ended__free_unpacked(ended, NULL);
+}
+
+/* The list, as the client sees it now (gives). */
+static inline Ipp__Requests *listed(struct peer *client)
+{
+	const size_t before = count(client, FRAME_REQUESTS);
+
+	link_send(client->link, FRAME_REQUESTS, NULL, NULL);
+	turn_until(base, count(client, FRAME_REQUESTS) == before + 1);
+	return peer_message(client, latest(client, FRAME_REQUESTS), &ipp__requests__descriptor);
+}
+
+static inline void assert_state(struct peer *client, uint64_t request, const char *state,
+				uint64_t done)
+{
+	Ipp__Requests *list = listed(client);
+	size_t i = 0;
+
+	while (i < list->n_requests && list->requests[i]->id != request)
+		i++;
+	assert_true(i < list->n_requests);
+	assert_string_equal(list->requests[i]->state, state);
+	assert_int_equal(list->requests[i]->done, done);
+	ipp__requests__free_unpacked(list, NULL);
+}
+
+static inline void answer_failure(struct peer *engine, uint64_t request, uint64_t index)
+{
+	Ipp__Results results = IPP__RESULTS__INIT;
+	Ipp__Result result = IPP__RESULT__INIT, *one = &result;
+
+	result.index = index;
+	result.outcome = IPP__OUTCOME__EXITED;
+	result.code = 1;
+	result.error = (char *)"it exited with 1";
+	results.request = request;
+	results.n_results = 1;
+	results.results = &one;
+	link_send(engine->link, FRAME_RESULTS, &results.base, NULL);
+}
+
 #endif
