@@ -1,6 +1,8 @@
 #include <errno.h>
 #include <stdlib.h>
+#include <linux/sockios.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,6 +13,9 @@
 #define READS_A_TURN 16 /* then others have their turn */
 #define IOVECS 16
 #define DESCRIPTORS 16 /* received and not yet claimed by a frame */
+/* In memfds that lie in the socket, which itself counts the few bytes beside them only. */
+#define UNREAD_MAX (64u << 20)
+#define UNREAD_POLL_MS 2
 
 /* A memfd on its way out, with the first byte of its frame. */
 struct departing {
@@ -23,11 +28,12 @@ struct link_unix {
 	struct link link;
 	int fd;
 	struct event *readable, *writable;
-	struct event *later; /* frames that could wait have waited */
+	struct event *later; /* frames that could wait, or had to, have waited */
 	struct evbuffer *in, *out;
 	uint64_t queued, sent; /* bytes since the beginning */
 	struct departing *first, **last;
 	size_t departing_bytes;
+	size_t unread_bytes;	      /* in memfds sent since the peer had last read everything */
 	int descriptors[DESCRIPTORS]; /* in order of arrival */
 	unsigned n_descriptors;
 	bool hung_up; /* the peer reads no more; it may have written before */
@@ -119,11 +125,29 @@ static void cannot_write(struct link_unix *self, int code)
 	event_active(self->readable, EV_READ, 0);
 }
 
+/* Whether the next is a memfd that has to wait until the peer has read those before it; the kernel
+ * does not tell when that is. */
+static bool is_held(struct link_unix *self)
+{
+	static const struct timeval soon = {.tv_usec = UNREAD_POLL_MS * 1000L};
+	int unread = 0;
+
+	if (!self->first || self->first->position != self->sent ||
+	    self->unread_bytes + self->first->blob->bytes <= UNREAD_MAX || self->unread_bytes == 0)
+		return false;
+	if (ioctl(self->fd, SIOCOUTQ, &unread) == 0 && unread > 0) {
+		event_add(self->later, &soon);
+		return true;
+	}
+	self->unread_bytes = 0;
+	return false;
+}
+
 static void unix_flush(struct link *link)
 {
 	struct link_unix *self = unix_of(link);
 
-	while (!link->failed && evbuffer_get_length(self->out) > 0) {
+	while (!link->failed && evbuffer_get_length(self->out) > 0 && !is_held(self)) {
 		const ssize_t n = send_some(self);
 
 		if (n < 0 && errno == EINTR)
@@ -136,8 +160,10 @@ static void unix_flush(struct link *link)
 			cannot_write(self, errno);
 			return;
 		}
-		if (n > 0 && self->first && self->first->position == self->sent)
+		if (n > 0 && self->first && self->first->position == self->sent) {
+			self->unread_bytes += self->first->blob->bytes;
 			departing_free(departing_pop(self));
+		}
 		self->sent += (uint64_t)n;
 		evbuffer_drain(self->out, (size_t)n);
 	}
@@ -153,15 +179,6 @@ static void writable_cb(evutil_socket_t fd, short what, void *arg)
 	if (!link->failed && evbuffer_get_length(unix_of(link)->out) == 0 &&
 	    link->events->on_drained)
 		link->events->on_drained(link->owner, link);
-}
-
-static void later_cb(evutil_socket_t fd, short what, void *arg)
-{
-	struct link *link = arg;
-
-	(void)fd;
-	(void)what;
-	unix_flush(link);
 }
 
 static int depart(struct link_unix *self, struct blob *blob)
@@ -375,7 +392,7 @@ struct link *link_unix(struct event_base *base, int fd, const struct link_events
 	self->out = evbuffer_new();
 	self->readable = event_new(base, fd, EV_READ | EV_PERSIST, readable_cb, self);
 	self->writable = event_new(base, fd, EV_WRITE, writable_cb, self);
-	self->later = event_new(base, -1, 0, later_cb, self);
+	self->later = event_new(base, -1, 0, writable_cb, self);
 	if (link_init(&self->link, base, &transport, events, owner) < 0 || !self->in ||
 	    !self->out || !self->readable || !self->writable || !self->later ||
 	    event_add(self->readable, NULL) < 0) {

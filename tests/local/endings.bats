@@ -163,6 +163,48 @@ predictions() { jq -c .predictions; }
 	ipp-run stop
 }
 
+@test "a second Ctrl-C leaves at once, though nobody reads what is written" {
+	mkfifo full
+	exec 9<>full
+	ipp-run map --engines 1 -- sh -c 'yes | head -c 1000000' ::: 1 >full 9>&- &
+	client=$!
+	hangs() { grep -q pipe_write /proc/$client/wchan; }
+	wait_until 10 hangs
+	kill -INT $client
+	hangs
+	kill -INT $client
+	status=0
+	wait $client || status=$?
+	exec 9>&-
+	[ "$status" = 130 ]
+	wait_until 5 none_left
+}
+
+# kilobytes of physical memory that a process has to itself
+memory() { awk '/^Pss:/ { print $2 }' "/proc/$1/smaps_rollup"; }
+
+@test "a client that stops reading stops nobody else, and costs the controller a bounded amount of memory" {
+	start 2
+	# 400 MB of output, of which 64 may wait for the client
+	ipp-run map -- sh -c 'echo x >>begun; yes | head -c 2000000' ::: $(seq 200) >/dev/null &
+	client=$!
+	wait_until 20 [ -s begun ]
+	kill -STOP $client
+	n=0
+	wait_until 20 eval 'before=$n; n=$(wc -l <begun); IPP_TEST_MARK="" command sleep 0.5; ((n > 10 && n == before))'
+	ipp apply -- echo well
+	[ "$output" = $'well\nwell' ]
+	ipp map -- echo ::: a b c
+	[ "$output" = $'a\nb\nc' ]
+	memory "$(ours ipp-controller)"
+	(($(memory "$(ours ipp-controller)") < 150000))
+	(($(wc -l <begun) < 200))
+	kill -CONT $client
+	wait $client
+	[ "$(wc -l <begun)" = 200 ]
+	ipp-run stop
+}
+
 @test "Ctrl-C on a terminal ends a client with its own engines" {
 	# a shell that does not end itself when its command caught the SIGINT
 	coproc { SHELL=/bin/bash script -qec "ipp-run map --engines 1 -- sleep 1000 ::: 1; echo code \$?" /dev/null; }

@@ -222,6 +222,33 @@ static void a_memfd_counts_in_full_as_backlog(void **state)
 	blob_unref(large);
 }
 
+static void memfds_wait_while_a_peer_does_not_read_and_follow_when_it_does(void **state)
+{
+	const size_t bytes = (size_t)40 << 20; /* of which 64 MB may lie in a socket */
+	struct peer *reader;
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends),
+			 0);
+	peer_free(a);
+	a = peer_unix(base, ends[0]);
+	for (int i = 0; i < 4; i++) {
+		struct blob *blob = blob_new(bytes);
+
+		assert_int_equal(blob_seal(blob, NULL), 0);
+		link_send(a->link, FRAME_RESULTS, NULL, blob);
+		blob_unref(blob);
+	}
+	turn_a_while(base);
+	assert_true(link_backlog(a->link) >= 3 * bytes);
+	reader = peer_unix(base, ends[1]);
+	turn_until(base, reader->n == 4);
+	turn_until(base, link_backlog(a->link) == 0);
+	assert_true(a->drained > 0);
+	peer_free(reader);
+}
+
 static void a_peer_that_dies_in_a_frame_is_gone_and_the_frame_with_it(void **state)
 {
 	static const struct frame_header header = {.type = FRAME_NOTICE, .head_bytes = 4};
@@ -391,6 +418,7 @@ int main(void)
 		TEST(a_peer_that_does_not_read_shows_as_backlog_and_then_as_drained),
 		TEST(what_can_wait_goes_with_the_next_frame_or_after_a_while),
 		TEST(a_memfd_counts_in_full_as_backlog),
+		TEST(memfds_wait_while_a_peer_does_not_read_and_follow_when_it_does),
 		TEST(a_peer_that_dies_in_a_frame_is_gone_and_the_frame_with_it),
 		TEST(what_a_peer_said_before_it_went_is_heard_though_writing_failed),
 		TEST(a_link_may_be_freed_by_whoever_hears_a_frame),
