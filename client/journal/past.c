@@ -171,7 +171,7 @@ static int read_block(struct past *past, const struct block *block, off_t end, r
 		rc = record_read_head(past->file, &left, &record, &payload_bytes);
 		if (rc < 0)
 			break;
-		if (record->result->index < block->lowest || record->result->index > block->highest)
+		if (record->index < block->lowest || record->index > block->highest)
 			rc = -EBADMSG;
 		else
 			take(owner, record, at);
@@ -212,7 +212,7 @@ static int read_extent(struct past *past, const struct extent *extent, uint64_t 
 static void note_place(void *owner, const Ipp__Record *record, off_t at)
 {
 	struct window *window = owner;
-	const uint64_t index = record->result->index;
+	const uint64_t index = record->index;
 
 	if (index / WINDOW != window->number)
 		return;

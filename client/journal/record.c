@@ -7,51 +7,49 @@
 
 #include "proto/value.h"
 
-struct packed {
-	Ipp__Record record;
-	Ipp__Result result;
+/* More than numbers and tags of a Record take. */
+#define NUMBERS_BYTES 256
+/* A number's with its tag. */
+#define NUMBER_BYTES 11
+
+/* A bound: to know it exactly costs as much as to write it. */
+size_t record_head_room(const struct ipp_result *result)
+{
+	const struct ipp_value *value = &result->value;
+	size_t bytes = NUMBERS_BYTES + strlen(result->host);
+
+	if (value->kind == IPP_TEXT)
+		bytes += value->bytes;
+	if (value->kind == IPP_ARRAY)
+		bytes += strlen(value->dtype) + value->n_dims * NUMBER_BYTES;
+	return bytes;
+}
+
+size_t record_write_head(const struct ipp_result *result, uint64_t item, uint8_t *out)
+{
+	Ipp__Record record = IPP__RECORD__INIT;
 	Ipp__Value value;
 	Ipp__Array array;
-};
-
-static void describe(const struct ipp_result *result, uint64_t item, struct packed *out)
-{
-	ipp__record__init(&out->record);
-	ipp__result__init(&out->result);
-	out->record.result = &out->result;
-	out->record.item = item;
-	out->record.host = (char *)result->host;
-	out->record.submitted_us = result->submitted_us;
-	out->result.index = result->index;
-	out->result.engine = result->engine;
-	out->result.code = result->code;
-	out->result.started_us = result->started_us;
-	out->result.elapsed_us = result->elapsed_us;
-	out->result.tries = result->tries;
-	out->result.stdout_bytes = result->out_bytes;
-	out->result.stderr_bytes = result->err_bytes;
-	if (result->value.kind == IPP_NONE)
-		return;
-	value_describe("", &result->value, &out->value, &out->array);
-	out->result.value = &out->value;
-}
-
-size_t record_head_bytes(const struct ipp_result *result, uint64_t item)
-{
-	struct packed packed;
-
-	describe(result, item, &packed);
-	return sizeof(uint32_t) + ipp__record__get_packed_size(&packed.record);
-}
-
-void record_pack_head(const struct ipp_result *result, uint64_t item, uint8_t *out)
-{
-	struct packed packed;
 	uint32_t bytes;
 
-	describe(result, item, &packed);
-	bytes = htole32((uint32_t)ipp__record__pack(&packed.record, out + sizeof(bytes)));
+	record.index = result->index;
+	record.item = item;
+	record.engine = result->engine;
+	record.host = (char *)result->host;
+	record.code = result->code;
+	record.submitted_us = result->submitted_us;
+	record.started_us = result->started_us;
+	record.elapsed_us = result->elapsed_us;
+	record.tries = result->tries;
+	record.stdout_bytes = result->out_bytes;
+	record.stderr_bytes = result->err_bytes;
+	if (result->value.kind != IPP_NONE) {
+		value_describe("", &result->value, &value, &array);
+		record.value = &value;
+	}
+	bytes = htole32((uint32_t)ipp__record__pack(&record, out + sizeof(bytes)));
 	memcpy(out, &bytes, sizeof(bytes));
+	return sizeof(bytes) + le32toh(bytes);
 }
 
 static size_t array_bytes(const struct ipp_value *value)
@@ -64,18 +62,16 @@ size_t record_payload_bytes(const struct ipp_result *result)
 	return array_bytes(&result->value) + result->out_bytes + result->err_bytes;
 }
 
-/* Of what its head says; false when that is more than `left`, or the array does not fit its shape.
- */
+/* What follows it; false when that is more than `left`, or the array does not fit its shape. */
 static bool measure(const Ipp__Record *record, uint64_t left, uint64_t *payload_bytes)
 {
-	const Ipp__Result *result = record ? record->result : NULL;
 	uint64_t bytes;
 
-	if (!result || !value_is_whole(result->value))
+	if (!record || !value_is_whole(record->value))
 		return false;
-	bytes = value_array_bytes(result->value);
-	return !__builtin_add_overflow(bytes, result->stdout_bytes, &bytes) &&
-	       !__builtin_add_overflow(bytes, result->stderr_bytes, payload_bytes) &&
+	bytes = value_array_bytes(record->value);
+	return !__builtin_add_overflow(bytes, record->stdout_bytes, &bytes) &&
+	       !__builtin_add_overflow(bytes, record->stderr_bytes, payload_bytes) &&
 	       *payload_bytes <= left;
 }
 
@@ -114,23 +110,22 @@ int record_read_head(FILE *file, uint64_t *left, Ipp__Record **out, uint64_t *pa
 
 void record_result(const Ipp__Record *record, const uint8_t *payload, struct ipp_result *out)
 {
-	const Ipp__Result *head = record->result;
-	const uint64_t array = value_array_bytes(head->value);
+	const uint64_t array = value_array_bytes(record->value);
+	const char *out_bytes = payload ? (const char *)payload + array : NULL;
 
-	*out = (struct ipp_result){
-		.index = head->index,
-		.engine = head->engine,
-		.outcome = IPP_OK,
-		.code = head->code,
-		.error = "",
-		.host = record->host,
-		.submitted_us = record->submitted_us,
-		.started_us = head->started_us,
-		.elapsed_us = head->elapsed_us,
-		.tries = head->tries,
-		.out = payload ? (const char *)payload + array : NULL,
-		.out_bytes = head->stdout_bytes,
-		.err = payload ? (const char *)payload + array + head->stdout_bytes : NULL,
-		.err_bytes = head->stderr_bytes};
-	value_read(head->value, payload, &out->value);
+	*out = (struct ipp_result){.index = record->index,
+				   .engine = record->engine,
+				   .outcome = IPP_OK,
+				   .code = record->code,
+				   .error = "",
+				   .host = record->host,
+				   .submitted_us = record->submitted_us,
+				   .started_us = record->started_us,
+				   .elapsed_us = record->elapsed_us,
+				   .tries = record->tries,
+				   .out = out_bytes,
+				   .out_bytes = record->stdout_bytes,
+				   .err = payload ? out_bytes + record->stdout_bytes : NULL,
+				   .err_bytes = record->stderr_bytes};
+	value_read(record->value, payload, &out->value);
 }

@@ -10,10 +10,10 @@
 #include "client/ipp/client.h"
 #include "proto/ipp.pb-c.h"
 
-/* Length and head of a record; record_pack_head() writes as many bytes as record_head_bytes() says.
- *   item  what its item is known by */
-size_t record_head_bytes(const struct ipp_result *result, uint64_t item);
-void record_pack_head(const struct ipp_result *result, uint64_t item, uint8_t *out);
+/* Write length and head of a record, for which there are record_head_room() bytes; how many it
+ * took. item  what its item is known by */
+size_t record_head_room(const struct ipp_result *result);
+size_t record_write_head(const struct ipp_result *result, uint64_t item, uint8_t *out);
 
 /* What follows the head. */
 size_t record_payload_bytes(const struct ipp_result *result);

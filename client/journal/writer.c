@@ -165,7 +165,6 @@ static void count(struct block *block, uint64_t index)
 int writer_add(struct writer *writer, const struct ipp_result *result, uint64_t item,
 	       struct ipp_error *err)
 {
-	const size_t head_bytes = record_head_bytes(result, item);
 	const size_t payload_bytes = record_payload_bytes(result);
 	const bool copied = payload_bytes <= COPIED_BYTES;
 	const struct iovec payload[] = {
@@ -181,10 +180,9 @@ int writer_add(struct writer *writer, const struct ipp_result *result, uint64_t 
 		rc = writer_flush(writer, false, err);
 	if (rc < 0)
 		return rc;
-	if (make_room(writer, head_bytes + (copied ? payload_bytes : 0)) < 0)
+	if (make_room(writer, record_head_room(result) + (copied ? payload_bytes : 0)) < 0)
 		return ipp_fail(err, ENOMEM, "out of memory for %s", writer->path);
-	record_pack_head(result, item, writer->bytes + writer->n);
-	writer->n += head_bytes;
+	writer->n += record_write_head(result, item, writer->bytes + writer->n);
 	count(&writer->block, result->index);
 	if (!copied)
 		return write_block(writer, payload, 3, err);
