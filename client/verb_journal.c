@@ -6,9 +6,16 @@
 #include "client/output.h"
 #include "client/verb.h"
 
+static void print_columns(bool *printed)
+{
+	if (!*printed)
+		puts("Index\tEngine\tHost\tStarttime\tRuntime\tReceive");
+	*printed = true;
+}
+
 static void print(void *owner, const struct ipp_result *result)
 {
-	(void)owner;
+	print_columns(owner);
 	printf("%llu\t%u\t%s\t%.3f\t%.6f\t%zu\n", (unsigned long long)result->index, result->engine,
 	       result->host, (double)result->started_us / 1e6, (double)result->elapsed_us / 1e6,
 	       result->out_bytes + result->err_bytes);
@@ -17,7 +24,7 @@ static void print(void *owner, const struct ipp_result *result)
 static int journal(int argc, char **argv)
 {
 	static const struct option none[] = {{0}};
-	char label[IDENTITY_LABEL_BYTES];
+	bool printed = false;
 	struct ipp_error err;
 	int rc;
 
@@ -27,10 +34,11 @@ static int journal(int argc, char **argv)
 	}
 	if (optind + 1 != argc)
 		return verb_misuse(&verb_journal, "which one? give a file");
-	puts("Index\tEngine\tHost\tStarttime\tRuntime\tReceive");
-	rc = journal_look(argv[optind], label, print, NULL, &err);
-	if (rc == 0)
+	rc = journal_look(argv[optind], print, &printed, &err);
+	if (rc == 0) {
+		print_columns(&printed);
 		rc = output_flush(stdout, "standard output", &err);
+	}
 	return rc < 0 ? verb_fail(&err) : 0;
 }
 

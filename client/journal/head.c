@@ -65,8 +65,7 @@ int head_read(int fd, off_t size, const char *path, struct identity *out, struct
 		return ipp_fail(err, EIO, "%s cannot be read: %m", path);
 	if (memcmp(head.magic, magic, of_magic) != 0)
 		return ipp_fail(err, EINVAL,
-				"%s is no journal and is left alone: give --journal another file",
-				path);
+				"%s is no journal and is left alone: give another file", path);
 	if (bytes < HEAD_BYTES)
 		return 0;
 	if (check(&head, sum) < 0)
@@ -80,7 +79,7 @@ int head_read(int fd, off_t size, const char *path, struct identity *out, struct
 	if (memcmp(head.check, sum, sizeof(head.check)) != 0)
 		return ipp_fail(err, EBADMSG,
 				"%s is damaged where it says of which map it is a journal: give "
-				"--journal another file",
+				"another file",
 				path);
 	memcpy(out->digest, head.digest, sizeof(out->digest));
 	memcpy(out->label, head.label, sizeof(out->label));

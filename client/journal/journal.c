@@ -240,21 +240,20 @@ int journal_flush(struct journal *journal, struct ipp_error *err)
 
 /* ---- looking ---- */
 
-static int look(int fd, const char *path, char label[IDENTITY_LABEL_BYTES],
+static int look(int fd, const char *path,
 		void (*take)(void *owner, const struct ipp_result *result), void *owner,
 		struct ipp_error *err)
 {
-	struct identity found = {.label = ""};
+	struct identity map;
 	struct past *past = NULL;
 	struct stat status;
 	int rc;
 
 	if (fstat(fd, &status) < 0)
 		return ipp_fail(err, errno, "%s cannot be read: %m", path);
-	rc = head_read(fd, status.st_size, path, &found, err);
+	rc = head_read(fd, status.st_size, path, &map, err);
 	if (rc <= 0)
 		return rc;
-	memcpy(label, found.label, sizeof(found.label));
 	rc = past_open(&past, fd, HEAD_BYTES, status.st_size, path, err);
 	if (rc == 0)
 		rc = past_each(past, take, owner, err);
@@ -262,16 +261,15 @@ static int look(int fd, const char *path, char label[IDENTITY_LABEL_BYTES],
 	return rc;
 }
 
-int journal_look(const char *path, char label[IDENTITY_LABEL_BYTES],
-		 void (*take)(void *owner, const struct ipp_result *result), void *owner,
-		 struct ipp_error *err)
+int journal_look(const char *path, void (*take)(void *owner, const struct ipp_result *result),
+		 void *owner, struct ipp_error *err)
 {
 	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	int rc;
 
 	if (fd < 0)
 		return ipp_fail(err, errno, "%s cannot be read: %m", path);
-	rc = look(fd, path, label, take, owner, err);
+	rc = look(fd, path, take, owner, err);
 	close(fd);
 	return rc;
 }

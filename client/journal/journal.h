@@ -41,10 +41,8 @@ int journal_flush(struct journal *journal, struct ipp_error *err);
 uint64_t journal_count(const struct journal *journal);
 
 /* Look at one, while it is being written or not: take() is called for each result, in the order in
- * which they came, without the bytes of outputs and arrays.  0, or -errno with the reason.
- *   label  of its map */
-int journal_look(const char *path, char label[IDENTITY_LABEL_BYTES],
-		 void (*take)(void *owner, const struct ipp_result *result), void *owner,
-		 struct ipp_error *err);
+ * which they came, without the bytes of outputs and arrays.  0, or -errno with the reason. */
+int journal_look(const char *path, void (*take)(void *owner, const struct ipp_result *result),
+		 void *owner, struct ipp_error *err);
 
 #endif

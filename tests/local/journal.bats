@@ -96,7 +96,8 @@ touchy='echo x >>ran.$1; echo "$IPP_INDEX $1"; [ "$1" != 3 ] || [ -e good ]'
 
 # ---- kills ----
 
-larger_than() { (($(stat -c %s j 2>/dev/null || echo 0) > $1)); }
+# larger_than BYTES PID: j is, or the process has ended
+larger_than() { (($(stat -c %s j 2>/dev/null || echo 0) > $1)) || gone "$2"; }
 
 # killed_at BYTES ARGS...: run ipp-run until j is so large, and kill it then
 killed_at()
@@ -104,8 +105,8 @@ killed_at()
 	local bytes=$1
 	shift
 	ipp-run "$@" </dev/null >>killed.out 2>>killed.err &
-	wait_until 30 larger_than "$bytes"
-	kill -9 $!
+	wait_until 30 larger_than "$bytes" $!
+	kill -9 $! || true # it may have ended
 	wait $! || true
 	wait_until 10 none_left
 }
@@ -113,13 +114,13 @@ killed_at()
 @test "killed again and again, it completes, each item once in the journal" {
 	RANDOM=6 # the seed
 	# shellcheck disable=SC2016
-	set -- -- sh -c 'sleep 0.00$(($1 % 10)); echo "$IPP_INDEX: $1"; echo x >>ran' sh ::: 1000:1400
-	whole=$(for ((i = 0; i < 400; i++)); do echo "$i: $((1000 + i))"; done)
+	set -- -- sh -c 'echo "$IPP_INDEX: $1"; echo x >>ran' sh ::: 1000:1300
+	whole=$(for ((i = 0; i < 300; i++)); do echo "$i: $((1000 + i))"; done)
 	for order in '' --unordered; do
 		rm -f j ran
 		at=144 # bytes of the head
-		for _ in {1..8}; do
-			at=$((at + RANDOM % 4000))
+		for _ in {1..6}; do
+			at=$((at + RANDOM % 1800))
 			killed_at "$at" map --engines 2 --journal j --resume $order "$@"
 			[ -z "$(indices j | uniq -d)" ]
 			at=$(stat -c %s j)
@@ -129,22 +130,22 @@ killed_at()
 		[ "$status" = 0 ]
 		[ "$(sort -n <<<"$output")" = "$whole" ]
 		[ "$order" ] || [ "$output" = "$whole" ]
-		[ "$(indices j)" = "$(seq 0 399)" ]
-		(($(wc -l <ran) < 400 + 8 * 20)) # what ran when it was killed
+		[ "$(indices j)" = "$(seq 0 299)" ]
+		(($(wc -l <ran) < 300 + 6 * 20)) # what ran when it was killed
 	done
 }
 
 @test "loo that was killed finds the same, to the bit" {
-	set -- --held-out 0:30 --trees 300 --full-trees --json
+	set -- --held-out 0:20 --trees 60 --full-trees --json
 	ipp loo --engines 2 "$@"
 	whole=$(jq -cS 'del(.seconds, .task_seconds)' <<<"$output")
-	killed_at 1000 loo --engines 2 "$@" --journal j
-	has_results j 5
-	! has_results j 30
+	killed_at 700 loo --engines 2 "$@" --journal j
+	has_results j 1
+	! has_results j 20
 	ipp loo --engines 2 "$@" --journal j --resume
 	show
 	[ "$(jq -cS 'del(.seconds, .task_seconds)' <<<"$output")" = "$whole" ]
-	[ "$(indices j)" = "$(seq 0 29)" ]
+	[ "$(indices j)" = "$(seq 0 19)" ]
 }
 
 @test "what other studies found is kept as well" {
@@ -168,13 +169,14 @@ killed_at()
 	# shellcheck disable=SC2016
 	set -- --journal j -- sh -c '[ "$1" -lt 20 ] || [ -e good ] || sleep 1000; echo $1' sh ::: 0:40
 	ipp-run map "$@" >out 2>err &
-	wait_until 20 has_results j 20
+	wait_until 20 has_results j 15 # a worker may still have what took it less than a millisecond
 	kill -9 "$(ours ipp-controller)"
 	status=0
 	wait $! || status=$?
 	[ "$status" = 125 ]
 	wait_until 10 none_left
-	[ "$(indices j)" = "$(seq 0 19)" ]
+	[ -z "$(indices j | uniq -d)" ]
+	(($(indices j | tail -n 1) < 20))
 	touch good
 	ipp map --engines 2 --resume "$@"
 	show
@@ -272,7 +274,7 @@ killed_at()
 
 @test "what makes no sense with a journal is said" {
 	echo text >file
-	refused "file is no journal and is left alone: give --journal another file" map --journal file --resume -- echo ::: 1
+	refused "file is no journal and is left alone: give another file" map --journal file --resume -- echo ::: 1
 	refused "--journal /dev/null: is not a file" map --journal /dev/null -- echo ::: 1
 	refused "--journal /none/j: cannot be written: No such file or directory" map --journal /none/j -- echo ::: 1
 	refused "--resume needs the --journal FILE to go on from" map --resume -- echo ::: 1
