@@ -92,7 +92,7 @@ no_engine_on_n2() { ! as root n2 pgrep -x ipp-engine; }
 	start_map 60
 	cluster link "$IPP_TEST_CLUSTER" n2 down
 	since=$SECONDS
-	wait_until 5 eval '((SECONDS >= since + 3))'
+	wait_until 5 eval '((SECONDS >= since + 2))'
 	cluster link "$IPP_TEST_CLUSTER" n2 up
 	wait_until 30 map_ended
 	show
