@@ -55,7 +55,6 @@ cancelled_while()
 @test "before the first rank has come to PMIx" { cancelled_while ipp-launch n1 start_step; }
 @test "while the first rank waits for others in the fence" { cancelled_while ipp-launch n2 start_step; }
 @test "while the controller waits for an engine" { cancelled_while ipp-guard n2 start_step; }
-@test "while an engine waits for its worker" { cancelled_while ipp-worker n2 start_step; }
 @test "while a batch script waits for its step's ranks" { cancelled_while ipp-launch n2 start_script; }
 @test "while a batch script waits for an engine" { cancelled_while ipp-worker n2 start_script; }
 
