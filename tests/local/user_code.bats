@@ -57,7 +57,7 @@ begin()
 
 @test "what a function writes is its task's, and what it leaves running is killed" {
 	begin
-	ipp map --json "$act" ::: say 'close three' fork say 'leave children' 5
+	ipp map --json --task-timeout 20 "$act" ::: say 'close three' fork say 'leave children' 5
 	show
 	[ "$status" = 0 ]
 	[ "$(jq -c '[.value, .stdout, .stderr]' <<<"$output")" = "$(printf '%s\n' \

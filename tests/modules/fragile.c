@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 IPP_MODULE
@@ -91,10 +92,12 @@ static void do_close_three(void)
 		close(fd);
 }
 
-/* The child returns as well. */
+/* The child returns as well, and first. */
 static void do_fork(void)
 {
-	if (fork() < 0)
+	const pid_t child = fork();
+
+	if (child < 0 || (child > 0 && waitpid(child, NULL, 0) < 0))
 		abort();
 }
 
