@@ -55,6 +55,13 @@ begin()
 	[[ $stderr == *"item 100 on engine 0 of "*": its worker lost the link to it"* ]]
 }
 
+@test "a function that closes stdin, stdout and stderr leaves the next one its own" {
+	ipp map --engines 1 "$act" ::: 'close three' say
+	show
+	[ "$output" = $'0\nout\nchild\n1' ]
+	[ "$stderr" = $'err\nchild' ]
+}
+
 @test "what a function writes is its task's, and what it leaves running is killed" {
 	begin
 	ipp map --json --task-timeout 20 "$act" ::: say 'close three' fork say 'leave children' 5
