@@ -46,3 +46,20 @@ indices() { as alice n1 ipp-run journal "map.$job.journal" | tail -n +2 | cut -f
 	# Only what ran when the second job was killed has run twice.
 	(($(wc -l <"$(home)/begun") <= 60 + 2 * 4))
 }
+
+@test "a job that is preempted drains in the time that it is given, and is put back" {
+	rm -f "$(home)/go" "$(home)/up"
+	install -m 755 "$slurm_tests/../../contrib/examples/requeue.sh" "$(home)/requeue.sh"
+	start_batch_file requeue.sh --exclusive -- sh -c 'trap : TERM; touch up; until [ -e go ]; do sleep 0.05; done; echo $0' {} ::: 1:101
+	wait_until 30 [ -e "$(home)/up" ]
+	as alice head sbatch -p urgent -N2 --exclusive -o /dev/null --wrap true
+	wait_until 30 grep -q CANCELLED "$(home)/job.out"
+	since=$SECONDS
+	wait_until 6 eval '((SECONDS >= since + 4))' # KillWait is 3
+	is_running
+	touch "$(home)/go"
+	wait_until 30 has_restarted 1
+	grep -E "ipp-run map: the job was told to end by SIGTERM: [1-9][0-9]? of 100 tasks are done and in map.$job.journal; " "$(home)/job.out"
+	as alice head scancel "$job"
+	wait_until 30 eval '[ -z "$(as root head squeue -h)" ]'
+}
