@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/decimal.h"
 #include "client/sink.h"
 #include "proto/template.h"
 
@@ -68,7 +69,7 @@ static void write_word(FILE *out, const char *word)
 static void write_argument(FILE *out, const struct ipp_argument *argument)
 {
 	const struct ipp_value *value = &argument->value;
-	char *word = NULL;
+	char text[DECIMAL_BYTES], *word = NULL;
 	int rc;
 
 	if (argument->file)
@@ -76,7 +77,8 @@ static void write_argument(FILE *out, const struct ipp_argument *argument)
 	else if (value->kind == IPP_INTEGER)
 		rc = asprintf(&word, "%s=%" PRId64, argument->name, value->integer);
 	else if (value->kind == IPP_REAL)
-		rc = asprintf(&word, "%s=%.17g", argument->name, value->real);
+		rc = asprintf(&word, "%s=%s", argument->name,
+			      decimal_text(value->real, false, text));
 	else
 		rc = asprintf(&word, "%s=%s", argument->name, value->text);
 	if (rc < 0)

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* Wider intermediates would round the short path's results twice. */
@@ -132,4 +133,16 @@ int decimal_parse(const char *begin, const char *end, double *out)
 		return -ERANGE;
 	*out = decimal.negative ? -value : value;
 	return 0;
+}
+
+const char *decimal_text(double value, bool single, char text[DECIMAL_BYTES])
+{
+	const int surely = single ? FLT_DECIMAL_DIG : DBL_DECIMAL_DIG;
+
+	for (int digits = single ? FLT_DIG : DBL_DIG; digits <= surely; digits++) {
+		snprintf(text, DECIMAL_BYTES, "%.*g", digits, value);
+		if (single ? strtof(text, NULL) == (float)value : strtod(text, NULL) == value)
+			break;
+	}
+	return text;
 }

@@ -5,8 +5,11 @@
 
 #include "client/behind.h"
 #include "client/output.h"
+#include "client/sink.h"
 
 struct tally {
+	struct sink *json;    /* NULL: for people */
+	struct ipp_error why; /* what it failed of; code 0: it did not */
 	uint64_t n_failed;
 	struct ipp_result last_not_run;
 };
@@ -14,8 +17,12 @@ struct tally {
 static int done(void *owner, const struct ipp_result *result)
 {
 	struct tally *tally = owner;
+	const struct ended ended = {.result = result};
 
-	verb_print_result(result, NULL);
+	if (!tally->json)
+		verb_print_result(result, NULL);
+	else if (tally->json->add(tally->json, &ended, &tally->why) < 0)
+		return 1;
 	if (result->outcome != IPP_OK)
 		tally->n_failed++;
 	if (result->outcome == IPP_NO_COMMAND)
@@ -32,6 +39,7 @@ int direct_options(struct direct *direct, const struct verb *verb, int argc, cha
 		{"after", required_argument, NULL, 'A'},
 		{"after-timeout", required_argument, NULL, 'W'},
 		{"async", no_argument, NULL, 'a'},
+		{"json", no_argument, NULL, 'j'},
 		{0},
 	};
 	struct ipp_error err;
@@ -51,9 +59,14 @@ int direct_options(struct direct *direct, const struct verb *verb, int argc, cha
 			rc = verb_duration("--after-timeout", optarg, &direct->wait_ms, &err);
 		else if (c == 'a')
 			direct->async = true;
+		else if (c == 'j')
+			direct->json = true;
 		else
 			rc = verb_unknown_option(verb->name, argc, argv, options, &err);
 	}
+	if (rc == 0 && direct->async && direct->json)
+		return verb_misuse(verb, "--async leaves before there are results, so that --json "
+					 "makes no sense");
 	return rc < 0 ? verb_fail(&err) : 0;
 }
 
@@ -70,6 +83,8 @@ int direct_run(const struct direct *direct, const struct ipp_run *what)
 
 	if (rc == 0)
 		rc = verb_targets(client, direct->targets, &targets, &run.n_targets, &err);
+	if (rc == 0 && direct->json)
+		rc = json_open(&tally.json, &err);
 	if (rc == 0) {
 		run.targets = targets;
 		run.directory = getcwd(directory, sizeof(directory));
@@ -83,8 +98,14 @@ int direct_run(const struct direct *direct, const struct ipp_run *what)
 		rc = direct->async ? behind_submit(client, &run, &err)
 				   : ipp_run(client, &run, &err);
 	}
+	if (tally.why.code) {
+		err = tally.why;
+		rc = -err.code;
+	}
 	if (rc == 0)
 		rc = output_flush(stdout, "standard output", &err);
+	if (tally.json)
+		tally.json->close(tally.json, &err);
 	verb_disconnect(client);
 	free(targets);
 	return rc < 0 ? verb_fail(&err) : verb_exit_code(tally.n_failed, &tally.last_not_run);

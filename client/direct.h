@@ -12,7 +12,7 @@ struct direct {
 	uint32_t task_timeout_ms;
 	struct after after;
 	uint32_t wait_ms;
-	bool async;
+	bool async, json;
 };
 
 /* The options below; the verb's own words begin at argv[optind].  0, or the exit code of what was
@@ -26,6 +26,7 @@ int direct_run(const struct direct *direct, const struct ipp_run *what);
 	"  --targets LIST  which engines: all (the default), or such as 0,2-5\n"                   \
 	"  --engines N     where there is no cluster: start N engines on this machine\n"           \
 	"  --task-timeout SECONDS  kill it on an engine where it runs longer\n" AFTER_HELP         \
+	"  --json          for programs: an object a line and engine, as of map\n"                 \
 	"  --async         leave it behind and print its id, for ipp-run result, wait and cancel\n"
 
 #endif

@@ -1,4 +1,4 @@
-/* client/json_lines.c - the results of a map for programs: a JSON object a line. */
+/* client/json_lines.c - the results of tasks for programs: a JSON object a line. */
 #include <errno.h>
 #include <jansson.h>
 #include <math.h>
@@ -77,6 +77,8 @@ static int add_item(json_t *object, const struct ended *ended)
 	const char *text = ended->item.text;
 	json_t *list;
 
+	if (ended->item.kind == IPP_NONE) /* of a direct view */
+		return 0;
 	if (ended->item.kind == IPP_INTEGER)
 		return json_object_set_new(object, "item", json_integer(ended->item.integer));
 	if (ended->n_values == 1)
@@ -138,7 +140,7 @@ static int json_add(struct sink *sink, const struct ended *ended, struct ipp_err
 	    add_bytes(object, "stdout", result->out, result->out_bytes) < 0 ||
 	    add_bytes(object, "stderr", result->err, result->err_bytes) < 0) {
 		json_decref(object);
-		return ipp_fail(err, ENOMEM, "ipp-run: out of memory for the JSON of item %llu",
+		return ipp_fail(err, ENOMEM, "ipp-run: out of memory for the JSON of task %llu",
 				(unsigned long long)result->index);
 	}
 	errno = 0;

@@ -15,7 +15,7 @@ struct ipp_error;
 /* One task's end, with what its result does not say. */
 struct ended {
 	const struct ipp_result *result;
-	struct ipp_value item; /* an integer or a text */
+	struct ipp_value item; /* an integer or a text; IPP_NONE in a direct view */
 	size_t n_values;       /* in the text, a NUL between them */
 	const struct ipp_run *run;
 	bool earlier; /* in an earlier run */

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/decimal.h"
 #include "proto/error.h"
 #include "proto/npy.h"
 
@@ -62,14 +63,14 @@ static int save_number(struct output *output, const struct ipp_value *number, st
 					.dtype = integer ? "=i8" : "=f8",
 					.data = integer ? (const void *)&number->integer
 							: (const void *)&number->real};
-	char line[40];
+	char text[DECIMAL_BYTES], line[40];
 
 	if (is_npy(output))
 		return save_array(output, &array, err);
 	if (integer)
 		snprintf(line, sizeof(line), "%lld\n", (long long)number->integer);
 	else
-		snprintf(line, sizeof(line), "%.17g\n", number->real);
+		snprintf(line, sizeof(line), "%s\n", decimal_text(number->real, false, text));
 	return value_file_add(output, line, strlen(line), err);
 }
 

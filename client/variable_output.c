@@ -97,10 +97,13 @@ void variable_output_list(uint32_t rank, const struct ipp_variable *variables, s
 
 /* ---- parts of an array ---- */
 
+/* Bytes of what is read for people; of what is larger they are told what it is like. */
+#define SHOWN_MAX 65536
+
 struct joining {
-	struct output *output; /* NULL: only say what it is like */
+	struct output *output; /* NULL: for people */
 	struct ipp_error *err;
-	bool fortran; /* it has to be put together in memory */
+	bool in_memory; /* where it has to be put together */
 	bool described;
 };
 
@@ -108,14 +111,13 @@ static int begin(void *owner, const struct ipp_value *whole)
 {
 	struct joining *joining = owner;
 
-	if (!joining->output) {
+	joining->in_memory = joining->output ? whole->fortran_order : whole->bytes <= SHOWN_MAX;
+	joining->described = !joining->output && !joining->in_memory;
+	if (joining->described)
 		verb_print_value(stdout, whole);
-		joining->described = true;
-		return -ECANCELED;
-	}
-	joining->fortran = whole->fortran_order;
-	return joining->fortran ? -ECANCELED
-				: value_file_begin(joining->output, whole, joining->err);
+	return joining->described || joining->in_memory
+		       ? -ECANCELED
+		       : value_file_begin(joining->output, whole, joining->err);
 }
 
 static int take(void *owner, size_t place, const struct ipp_value *part)
@@ -133,8 +135,11 @@ static int join_in_memory(const struct parts *parts, struct output *output, stru
 
 	if (rc < 0)
 		return rc;
-	rc = value_file_begin(output, &gathered.value, err);
-	if (rc == 0)
+	if (!output)
+		verb_print_value(stdout, &gathered.value);
+	else
+		rc = value_file_begin(output, &gathered.value, err);
+	if (rc == 0 && output)
 		rc = value_file_add(output, gathered.value.data, gathered.value.bytes, err);
 	ipp_gathered_free(&gathered);
 	return rc;
@@ -155,11 +160,11 @@ int variable_output_joined(const char *path, const struct parts *parts, struct i
 		joining.output = &output;
 	}
 	rc = parts->each(parts->from, begin, take, &joining, err);
-	if (joining.fortran)
-		rc = join_in_memory(parts, &output, err);
+	if (joining.in_memory)
+		rc = join_in_memory(parts, joining.output, err);
 	if (rc == 0 && joining.output)
 		rc = output_commit(&output, err);
-	if (joining.described)
+	if (joining.described || (rc == 0 && !joining.output))
 		rc = output_flush(stdout, "standard output", err);
 	output_fini(&output);
 	return rc;

@@ -34,7 +34,7 @@ struct parts {
 	const void *from;
 };
 
-/* To `path`; NULL: say what the whole is like. */
+/* To `path`; NULL: say what the whole is like and, if it is small, what is in it. */
 int variable_output_joined(const char *path, const struct parts *parts, struct ipp_error *err);
 
 #endif

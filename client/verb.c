@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "client/argument.h"
+#include "client/array_text.h"
+#include "client/decimal.h"
 #include "client/ranges.h"
 
 #define TERM_LIMIT_MS 25000 /* KillWait is 30 s unless a site sets it; the rest is to save */
@@ -294,18 +296,25 @@ static void print_array(FILE *out, const struct ipp_value *value)
 	fprintf(out, "array %s (", value->dtype);
 	for (size_t i = 0; i < value->n_dims; i++)
 		fprintf(out, "%s%llu", i ? ", " : "", (unsigned long long)value->shape[i]);
-	fprintf(out, "%s), %zu bytes%s\n", value->n_dims == 1 ? "," : "", value->bytes,
+	fprintf(out, "%s), %zu bytes%s", value->n_dims == 1 ? "," : "", value->bytes,
 		value->fortran_order ? ", Fortran order" : "");
+	if (array_text_fits(value)) {
+		fputs(": ", out);
+		array_text_print(out, value);
+	}
+	putc('\n', out);
 }
 
 void verb_print_value(FILE *out, const struct ipp_value *value)
 {
+	char text[DECIMAL_BYTES];
+
 	switch (value->kind) {
 	case IPP_INTEGER:
 		fprintf(out, "%lld\n", (long long)value->integer);
 		break;
 	case IPP_REAL:
-		fprintf(out, "%.17g\n", value->real);
+		fprintf(out, "%s\n", decimal_text(value->real, false, text));
 		break;
 	case IPP_TEXT:
 		fwrite(value->text, 1, value->bytes, out);

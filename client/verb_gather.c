@@ -55,7 +55,8 @@ const struct verb verb_gather = {
 	.usage =
 		"usage: ipp-run gather [--targets LIST] [--async] [-o FILE] NAME\n"
 		"Join the arrays that the engines have as NAME along their first axis, in the\n"
-		"order of the engines; without -o, say what the whole is like.\n"
+		"order of the engines; without -o, say what the whole is like, and up to\n"
+		"64 KiB print it.\n"
 		"  -o FILE.npy     write it there as np.save would\n"
 		"  -o FILE         write its bytes as they are\n"
 		"  --targets LIST  which engines: all (the default), or such as 0,2-5\n" VARIABLE_ASYNC,

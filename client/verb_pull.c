@@ -46,7 +46,8 @@ const struct verb verb_pull = {
 	.summary = "read a variable of each engine",
 	.usage =
 		"usage: ipp-run pull [--targets LIST] [--async] [-o FILE] NAME\n"
-		"Print variable NAME of each engine, in the order of the engines.\n"
+		"Print variable NAME of each engine, in the order of the engines: of an array what it is\n"
+		"like and its numbers, of more than 1000 the first and last ones.\n"
 		"  -o FILE.npy     write it there as np.save would, from several engines to\n"
 		"                  FILE.0.npy, FILE.1.npy ... by the engine's number\n"
 		"  -o FILE         the same for its bytes as they are: FILE, or FILE.0, FILE.1 ...\n"

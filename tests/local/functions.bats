@@ -4,6 +4,21 @@
 load helper
 sample=$programs/tests/modules/sample.so
 
+@test "apply prints arrays, and with --json an object for each engine" {
+	ipp apply --engines 1 "$sample:matrix"
+	[ "$output" = "array <f8 (2, 3), 48 bytes: [[1, 2, 3], [4, 5, 6]]" ]
+	# shellcheck disable=SC2016
+	ipp apply --engines 2 --json -- sh -c 'echo $IPP_ENGINE; exit $IPP_ENGINE'
+	show
+	[ "$status" = 1 ]
+	[ "$stderr" = "" ]
+	[ "$(jq -c '[.engine, .host, .exit, .outcome, .stdout, has("item")]' <<<"$output")" = \
+		'[0,"'"$host"'",0,"ok","0\n",false]'$'\n''[1,"'"$host"'",1,"exited","1\n",false]' ]
+	ipp execute --engines 1 --json pwd
+	[ "$(jq -r .stdout <<<"$output")" = "$PWD" ]
+	refused "apply: --async leaves before there are results, so that --json makes no sense" apply --async --json -- true
+}
+
 @test "apply and map give a function its arguments" {
 	ipp apply --engines 2 "$sample:say" text=hello
 	show

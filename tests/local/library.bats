@@ -78,7 +78,8 @@ well()
 	show
 	[ "$output" = $'1\n6.25\n9' ]
 	ipp map ./module.so:scale w=@"$data/Y.npy" 1:3
-	[ "$output" = $'array <f8 (500,), 4000 bytes\narray <f8 (500,), 4000 bytes' ]
+	[ "${#lines[@]}" = 2 ]
+	[[ ${lines[1]} == "array <f8 (500,), 4000 bytes: ["* ]]
 	ipp apply ./module.so:mean
 	[ "$status" = 2 ]
 	[ "${stderr_lines[0]}" = "ipp-run: engine 0 of $host: there is no x here: ipp-run push x=@FILE.npy" ]

@@ -115,6 +115,25 @@ static void numbers_beyond_the_largest_double_are_refused(void **state)
 	assert_int_equal(parse("-9e99999999999"), -ERANGE);
 }
 
+static void printed_numbers_are_short_and_read_back(void **state)
+{
+	static const struct {
+		double value;
+		const char *text;
+	} some[] = {{0.1, "0.1"},
+		    {0.1 + 0.2, "0.30000000000000004"},
+		    {9007199254740993.0, "9007199254740992"},
+		    {-1.7976931348623157e308, "-1.7976931348623157e+308"},
+		    {INFINITY, "inf"}};
+	char text[DECIMAL_BYTES];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(some) / sizeof(some[0]); i++)
+		assert_string_equal(decimal_text(some[i].value, false, text), some[i].text);
+	assert_string_equal(decimal_text(0.1F, true, text), "0.1");
+	assert_string_equal(decimal_text(16777217e-10F, true, text), "0.0016777217");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -124,6 +143,7 @@ int main(void)
 		cmocka_unit_test(very_long_numbers_are_read),
 		cmocka_unit_test(what_is_no_decimal_number_is_refused),
 		cmocka_unit_test(numbers_beyond_the_largest_double_are_refused),
+		cmocka_unit_test(printed_numbers_are_short_and_read_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
