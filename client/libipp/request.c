@@ -114,9 +114,7 @@ static bool take_ended(struct ipp_client *client, const struct frame *frame)
 		ipp_fail(&request->why, ETIME, "%.300s", ended->why);
 		end(request, -ETIME);
 	} else if (request) {
-		ipp_fail(&request->why, ESHUTDOWN,
-			 "request %" PRIu64 ".%" PRIu64 " has ended early: %.300s",
-			 request->id >> 32, request->id & UINT32_MAX, ended->why);
+		ipp_fail(&request->why, ESHUTDOWN, "%.300s", ended->why);
 		end(request, -ESHUTDOWN);
 	}
 	ipp__ended__free_unpacked(ended, NULL);

@@ -315,7 +315,7 @@ is() { [ "$(state "$1")" = "$2" ]; }
 	[ "$status" = 125 ]
 	[ "$output" = "" ]
 	[ "${#stderr_lines[@]}" = 1 ]
-	[[ $stderr == "ipp-run map: "*"it was to run after request $id, which failed"* ]]
+	[ "$stderr" = "ipp-run map: it was to run after request $id, which failed" ]
 	ipp map --async --follow "$id" -- echo ::: never
 	[ "$status" = 125 ]
 	[[ $stderr == "ipp-run map: it was to run after request $id, which failed" ]]
