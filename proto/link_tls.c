@@ -1,9 +1,12 @@
 #include <errno.h>
 #include <limits.h>
+#include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "proto/link_impl.h"
@@ -197,6 +200,50 @@ static void readable_cb(evutil_socket_t fd, short what, void *arg)
 	} while (SSL_has_pending(self->ssl));
 }
 
+/* ---- the socket ---- */
+
+/* OpenSSL's own write()s, and a program that uses libipp would die of SIGPIPE. */
+static int send_quietly(BIO *bio, const char *bytes, int n)
+{
+	const ssize_t sent = send((int)BIO_get_fd(bio, NULL), bytes, (size_t)n, MSG_NOSIGNAL);
+
+	BIO_clear_retry_flags(bio);
+	if (sent < 0 && BIO_sock_should_retry((int)sent))
+		BIO_set_retry_write(bio);
+	return (int)sent;
+}
+
+static BIO_METHOD *quiet_socket;
+
+static void make_quiet_socket(void)
+{
+	const BIO_METHOD *plain = BIO_s_socket();
+	BIO_METHOD *method = BIO_meth_new(BIO_TYPE_SOCKET, "socket without SIGPIPE");
+
+	if (!method)
+		return;
+	BIO_meth_set_write(method, send_quietly);
+	BIO_meth_set_read(method, BIO_meth_get_read(plain));
+	BIO_meth_set_ctrl(method, BIO_meth_get_ctrl(plain));
+	BIO_meth_set_create(method, BIO_meth_get_create(plain));
+	BIO_meth_set_destroy(method, BIO_meth_get_destroy(plain));
+	quiet_socket = method;
+}
+
+static int give_socket(SSL *ssl, int fd)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	BIO *bio;
+
+	pthread_once(&once, make_quiet_socket);
+	bio = quiet_socket ? BIO_new(quiet_socket) : NULL;
+	if (!bio)
+		return -ENOMEM;
+	BIO_set_fd(bio, fd, BIO_NOCLOSE);
+	SSL_set_bio(ssl, bio, bio);
+	return 0;
+}
+
 /* ---- the rest ---- */
 
 static int tls_take_descriptor(struct link *link)
@@ -254,7 +301,7 @@ struct link *link_tls(struct event_base *base, int fd, SSL *ssl, bool server,
 	self->readable = event_new(base, fd, EV_READ | EV_PERSIST, readable_cb, self);
 	self->writable = event_new(base, fd, EV_WRITE, writable_cb, self);
 	if (link_init(&self->link, base, &transport, events, owner) < 0 || !self->in ||
-	    !self->out || !self->readable || !self->writable || SSL_set_fd(ssl, fd) != 1 ||
+	    !self->out || !self->readable || !self->writable || give_socket(ssl, fd) < 0 ||
 	    event_add(self->readable, NULL) < 0) {
 		link_free(&self->link);
 		return NULL;

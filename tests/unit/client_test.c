@@ -70,7 +70,8 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 static int teardown_cluster(void **state)
 {
 	(void)state;
-	ipp_stop(client, &err);
+	if (client)
+		ipp_stop(client, &err);
 	ipp_disconnect(client);
 	return nftw(home, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }

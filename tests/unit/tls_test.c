@@ -408,6 +408,17 @@ static void a_peer_that_dies_is_noticed(void **state)
 		fail_msg("%s", server->why.text);
 }
 
+/* The signal would end a program that uses libipp. */
+static void to_write_where_nobody_reads_raises_no_sigpipe(void **state)
+{
+	(void)state;
+	connect_both();
+	shutdown(link_fd(client.link), SHUT_WR);
+	link_send(client.link, FRAME_STOP, NULL, NULL);
+	link_flush(client.link);
+	turn_until(base, client.closed);
+}
+
 static void an_identity_survives_as_text(void **state)
 {
 	struct identity *again;
@@ -462,6 +473,7 @@ int main(void)
 		TEST(tls_1_2_is_refused),
 		TEST(bytes_that_are_no_tls_end_the_link_only),
 		TEST(a_peer_that_dies_is_noticed),
+		TEST(to_write_where_nobody_reads_raises_no_sigpipe),
 		TEST(an_identity_survives_as_text),
 		TEST(fingerprints_are_read_as_they_are_written_and_not_otherwise),
 	};
