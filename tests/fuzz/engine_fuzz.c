@@ -19,7 +19,7 @@
 
 #define N(array) (sizeof(array) / sizeof((array)[0]))
 
-static struct event_base *base;
+static struct event_base *loop;
 static struct source source;
 static struct event *next; /* thing that happens, once a turn of the loop */
 
@@ -44,7 +44,7 @@ static void on_close(void *end, struct link *link, const struct ipp_error *why)
 	*(struct link **)end = NULL;
 }
 
-static const struct link_events events = {.on_frame = on_frame, .on_close = on_close};
+static const struct link_events peer_events = {.on_frame = on_frame, .on_close = on_close};
 
 /* Join `*end` to the descriptor that is returned. */
 static int join(struct link **end)
@@ -54,7 +54,7 @@ static int join(struct link **end)
 	link_free(*end);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0)
 		abort();
-	*end = link_unix(base, ends[0], &events, end);
+	*end = link_unix(loop, ends[0], &peer_events, end);
 	link_trust(*end);
 	return ends[1];
 }
@@ -70,7 +70,7 @@ struct worker_process {
 	bool careful, dead;
 };
 
-static struct worker_process *worker; /* that the engine has */
+static struct worker_process *current; /* that the engine has */
 static struct link *in_worker;
 static unsigned n_workers;
 
@@ -95,99 +95,99 @@ static const struct link_events worker_link_events = {
 
 static void death_cb(evutil_socket_t fd, short what, void *arg)
 {
-	struct worker_process *self = arg;
+	struct worker_process *worker = arg;
 
 	(void)fd;
 	(void)what;
-	self->events->on_death(self->owner, SIGKILL);
+	worker->events->on_death(worker->owner, SIGKILL);
 }
 
-struct worker_process *worker_start(struct event_base *where, uint32_t rank, bool careful,
-				    const struct worker_events *who, void *owner,
+struct worker_process *worker_start(struct event_base *base, uint32_t rank, bool careful,
+				    const struct worker_events *events, void *owner,
 				    struct ipp_error *err)
 {
-	struct worker_process *self = calloc(1, sizeof(*self));
+	struct worker_process *worker = calloc(1, sizeof(*worker));
 
 	(void)rank;
-	if (!self || n_workers++ > 100) {
-		free(self);
+	if (!worker || n_workers++ > 100) {
+		free(worker);
 		ipp_fail(err, EAGAIN, "there are no more workers");
 		return NULL;
 	}
-	*self = (struct worker_process){.events = who, .owner = owner, .careful = careful};
-	self->link = link_unix(where, join(&in_worker), &worker_link_events, self);
-	self->death = event_new(where, -1, 0, death_cb, self);
-	if (!self->link || !self->death)
+	*worker = (struct worker_process){.events = events, .owner = owner, .careful = careful};
+	worker->link = link_unix(base, join(&in_worker), &worker_link_events, worker);
+	worker->death = event_new(base, -1, 0, death_cb, worker);
+	if (!worker->link || !worker->death)
 		abort();
-	link_trust(self->link);
-	worker = self;
-	return self;
+	link_trust(worker->link);
+	current = worker;
+	return worker;
 }
 
-void worker_free(struct worker_process *self)
+void worker_free(struct worker_process *worker)
 {
-	if (!self)
+	if (!worker)
 		return;
-	link_free(self->link);
-	event_free(self->death);
-	if (worker == self)
-		worker = NULL;
-	free(self);
+	link_free(worker->link);
+	event_free(worker->death);
+	if (current == worker)
+		current = NULL;
+	free(worker);
 }
 
-void worker_kill(struct worker_process *self)
+void worker_kill(struct worker_process *worker)
 {
-	self->dead = true;
-	event_active(self->death, 0, 0);
+	worker->dead = true;
+	event_active(worker->death, 0, 0);
 }
 
-struct link *worker_link(const struct worker_process *self)
+struct link *worker_link(const struct worker_process *worker)
 {
-	return self->link;
+	return worker->link;
 }
 
-void worker_hold(struct worker_process *self, bool held)
+void worker_hold(struct worker_process *worker, bool held)
 {
-	(void)self;
+	(void)worker;
 	(void)held;
 }
 
-bool worker_was_severed(const struct worker_process *self)
+bool worker_was_severed(const struct worker_process *worker)
 {
-	return self->careful;
+	return worker->careful;
 }
 
-bool worker_is_careful(const struct worker_process *self)
+bool worker_is_careful(const struct worker_process *worker)
 {
-	return self->careful;
+	return worker->careful;
 }
 
-bool worker_is_stopped(const struct worker_process *self)
+bool worker_is_stopped(const struct worker_process *worker)
 {
-	return self->dead;
+	return worker->dead;
 }
 
-void worker_last_words(const struct worker_process *self, struct evbuffer *out,
+void worker_last_words(const struct worker_process *worker, struct evbuffer *out,
 		       struct evbuffer *err)
 {
-	(void)self;
+	(void)worker;
 	evbuffer_add(out, "out", 3);
 	evbuffer_add(err, "err", 3);
 }
 
-pid_t worker_pid(const struct worker_process *self)
+pid_t worker_pid(const struct worker_process *worker)
 {
-	return self->dead ? 0 : getpid();
+	return worker->dead ? 0 : getpid();
 }
 
-struct progress worker_progress(const struct worker_process *self)
+struct progress worker_progress(const struct worker_process *worker)
 {
-	return self->progress;
+	return worker->progress;
 }
 
-bool worker_running(const struct worker_process *self, struct progress *out)
+bool worker_running(const struct worker_process *worker, struct progress *out)
 {
-	return progress_read(&self->progress, out);
+	return progress_read(&worker->progress, out);
 }
 
 /* ---- the controller ---- */
@@ -203,7 +203,7 @@ struct dial {
 static void answer_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct dial *dial = arg;
-	struct link *link = link_unix(base, join(&in_controller), &events, NULL);
+	struct link *link = link_unix(loop, join(&in_controller), &peer_events, NULL);
 
 	(void)fd;
 	(void)what;
@@ -211,7 +211,7 @@ static void answer_cb(evutil_socket_t fd, short what, void *arg)
 	dial->done(dial->owner, link, NULL);
 }
 
-struct dial *dial_start(struct event_base *where, const struct connection *connection,
+struct dial *dial_start(struct event_base *base, const struct connection *connection,
 			int timeout_ms, dial_done_fn *done, void *owner)
 {
 	struct dial *dial = malloc(sizeof(*dial));
@@ -221,7 +221,7 @@ struct dial *dial_start(struct event_base *where, const struct connection *conne
 	if (!dial)
 		return NULL;
 	*dial = (struct dial){.done = done, .owner = owner};
-	dial->answer = event_new(where, -1, 0, answer_cb, dial);
+	dial->answer = event_new(base, -1, 0, answer_cb, dial);
 	event_active(dial->answer, 0, 0);
 	return dial;
 }
@@ -282,7 +282,7 @@ static void begin_task(void)
 {
 	const uint8_t what = take(&source);
 
-	progress_begin(&worker->progress, what & 3, what >> 2, 0, 0);
+	progress_begin(&current->progress, what & 3, what >> 2, 0, 0);
 }
 
 /* What engines know from a controller, and from a worker. */
@@ -300,7 +300,7 @@ static void next_cb(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	(void)arg;
 	if (happens == 255) /* or the engine would wait for more */
-		event_base_loopbreak(base);
+		event_base_loopbreak(loop);
 	else if (happens % 8 == 0 && in_controller)
 		say_welcome();
 	else if (happens % 8 <= 2 && in_controller)
@@ -313,10 +313,10 @@ static void next_cb(evutil_socket_t fd, short what, void *arg)
 		send_any(&source, in_worker, workers, N(workers));
 	else if (happens % 8 == 5 && in_worker)
 		link_send(in_worker, FRAME_READY, NULL, NULL);
-	else if (happens % 8 == 6 && worker)
+	else if (happens % 8 == 6 && current)
 		begin_task();
-	else if (happens % 8 == 7 && worker && !worker->dead)
-		worker_kill(worker);
+	else if (happens % 8 == 7 && current && !current->dead)
+		worker_kill(current);
 	event_add(next, &at_once);
 }
 
@@ -327,16 +327,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 
 	source = (struct source){data, bytes};
 	n_workers = 0;
-	base = event_base_new();
-	next = base ? event_new(base, -1, 0, next_cb, NULL) : NULL;
+	loop = event_base_new();
+	next = loop ? event_new(loop, -1, 0, next_cb, NULL) : NULL;
 	if (!next)
 		abort();
 	event_active(next, 0, 0);
-	engine_run(base, &options);
+	engine_run(loop, &options);
 	link_free(in_worker);
 	link_free(in_controller);
 	in_worker = in_controller = NULL;
 	event_free(next);
-	event_base_free(base);
+	event_base_free(loop);
 	return 0;
 }
