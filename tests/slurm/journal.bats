@@ -19,7 +19,7 @@ has_results() { (($(indices 2>/dev/null | wc -l) >= $1)); }
 	[ "$status" != 0 ]
 	wait_until 10 nothing_is_left
 	[ -z "$(indices | uniq -d)" ]
-	! has_results 200
+	run ! has_results 200
 	run_srun -N2 -n4 --ipp-engines ipp-run map --journal journal --resume -- sh -c 'sleep 0.1; echo $0' {} ::: 0:200
 	[ "$status" = 0 ]
 	[ "$output" = "$(seq 0 199)" ]

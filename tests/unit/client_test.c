@@ -709,12 +709,117 @@ static void the_end_of_the_cluster_ends_all_requests(void **state)
 	assert_refused(&sleeper, -ECONNRESET, "lost the controller");
 }
 
+/* Items below `end`, of which all but every `step`-th are known. */
+struct remembered {
+	int64_t next, end, step;
+	uint64_t n_known, n_done, n_arrived;
+	uint64_t last; /* index that was told last, plus 1 */
+	bool in_order;
+};
+
+static int next_or_known(void *owner, struct ipp_value *item)
+{
+	struct remembered *all = owner;
+
+	if (all->next == all->end)
+		return 0;
+	*item = (struct ipp_value){.kind = IPP_INTEGER, .integer = all->next++};
+	return all->step && item->integer % all->step == 0 ? 1 : 2;
+}
+
+static void told(struct remembered *all, uint64_t index)
+{
+	all->in_order &= index == all->last;
+	all->last = index + 1;
+}
+
+static int is_known(void *owner, uint64_t index)
+{
+	struct remembered *all = owner;
+
+	told(all, index);
+	all->n_known++;
+	return 0;
+}
+
+static int has_arrived(void *owner, const struct ipp_result *result)
+{
+	struct remembered *all = owner;
+
+	assert_int_equal(result->value.integer, result->index * result->index);
+	assert_int_equal(result->index % (uint64_t)all->step, 0);
+	all->n_arrived++;
+	return 0;
+}
+
+static int is_done(void *owner, const struct ipp_result *result)
+{
+	struct remembered *all = owner;
+
+	told(all, result->index);
+	assert_true(all->n_done < all->n_arrived);
+	all->n_done++;
+	return 0;
+}
+
+static void run_remembered(struct remembered *all, bool unordered)
+{
+	struct ipp_run run = {.function = sample("square"),
+			      .next = next_or_known,
+			      .known = is_known,
+			      .arrived = has_arrived,
+			      .done = is_done,
+			      .unordered = unordered,
+			      .owner = all};
+
+	all->in_order = true;
+	must(ipp_run(client, &run, &err));
+	assert_true(unordered || all->in_order);
+	assert_int_equal(all->n_known + all->n_done, all->end);
+	assert_int_equal(all->n_arrived, all->n_done);
+}
+
+static void items_whose_results_are_known_are_told_in_their_turn(void **state)
+{
+	const int64_t many = 200000; /* more than are outstanding at a time */
+
+	(void)state;
+	for (int unordered = 0; unordered <= 1; unordered++) {
+		struct remembered some = {.end = many, .step = 1000};
+		struct remembered half = {.end = 1000, .step = 2};
+		struct remembered none = {.end = many};
+		struct remembered empty = {.end = 0};
+
+		run_remembered(&some, unordered);
+		assert_int_equal(some.n_done, many / 1000);
+		run_remembered(&half, unordered);
+		assert_int_equal(half.n_done, 500);
+		run_remembered(&none, unordered);
+		assert_int_equal(none.n_known, many);
+		run_remembered(&empty, unordered);
+	}
+}
+
+static void results_that_nobody_takes_are_not_known(void **state)
+{
+	struct remembered all = {.end = 3};
+	struct ipp_run run = {.function = sample("square"), .next = next_or_known, .owner = &all};
+	struct ipp_request *request = submit(&run);
+
+	(void)state;
+	assert_int_equal(ipp_wait(request, PATIENCE_MS, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "next() knows a result that nobody takes"));
+	ipp_request_free(request);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(several_maps_and_an_apply_run_at_the_same_time),
 		cmocka_unit_test(a_result_tells_where_and_when_it_came_about),
 		cmocka_unit_test(unordered_results_come_as_tasks_finish),
+		cmocka_unit_test(items_whose_results_are_known_are_told_in_their_turn),
+		cmocka_unit_test(results_that_nobody_takes_are_not_known),
 		cmocka_unit_test(a_window_bounds_what_is_asked_for_and_not_taken),
 		cmocka_unit_test(without_a_window_all_results_wait_to_be_taken),
 		cmocka_unit_test(the_rest_of_the_results_is_given_once),
