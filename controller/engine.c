@@ -636,12 +636,24 @@ int engine_push(struct engine *engine, const Ipp__Push *push, uint64_t serial, s
 	return -ENOMEM;
 }
 
+/* How long what it has of the request should take. */
+static double owed_us(const struct engine *engine, uint64_t request)
+{
+	double us = 0;
+
+	for (const struct slice *slice = engine->in_flight.first; slice; slice = slice->next)
+		if (slice->request == request)
+			us += slice->task_us * (double)(slice->to - slice->from);
+	return us;
+}
+
 void engine_forget(struct engine *engine, struct request *request, bool cancel)
 {
 	Ipp__Cancel cancelled = IPP__CANCEL__INIT;
 	Ipp__Close closed = IPP__CLOSE__INIT;
 
 	slices_drop(&engine->pinned, request->id);
+	engine->in_flight_us -= owed_us(engine, request->id);
 	if (slices_drop(&engine->in_flight, request->id) > 0)
 		engine->since_us = engine_now_us();
 	if (engine->in_flight.n_tasks == 0)

@@ -148,6 +148,26 @@ static void an_answered_errand_makes_room_for_a_map(void **state)
 	assert_given(engine, 1, 0);
 }
 
+static void what_an_engine_is_told_to_forget_is_no_work_before_it(void **state)
+{
+	uint64_t theirs, mine;
+	struct peer *one = client_joins(&theirs), *other = client_joins(&mine);
+	struct peer *engine = engine_joins(0);
+
+	(void)state;
+	map(one, theirs, 1000);
+	assert_given(engine, 1, 0);
+	answer_one(engine, theirs, 0, 1000);
+	assert_given(engine, 2, 1);
+	apply(other, mine, (uint32_t[]){0}, 1);
+	assert_given(engine, 3, 0);
+	assert_true(cluster.engines[0]->in_flight_us > 10000);
+	cancel(one, theirs);
+	turn_until(base, count(engine, FRAME_CANCEL) == 1);
+	assert_int_equal(cluster.engines[0]->in_flight.n_tasks, 1);
+	assert_true(cluster.engines[0]->in_flight_us < 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -159,6 +179,7 @@ int main(void)
 		TEST(nothing_is_queued_behind_another_maps_task_of_unknown_length),
 		TEST(nothing_is_queued_behind_a_task_that_takes_longer_than_was_thought),
 		TEST(an_answered_errand_makes_room_for_a_map),
+		TEST(what_an_engine_is_told_to_forget_is_no_work_before_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
