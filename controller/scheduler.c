@@ -44,14 +44,17 @@ uint64_t scheduler_quota(double task_us, uint64_t in_flight, double in_flight_us
 	return n < BATCH_MAX ? n : BATCH_MAX;
 }
 
-uint64_t scheduler_bounded(uint64_t quota, uint64_t in_flight, uint32_t chunk, uint32_t hwm)
+uint64_t scheduler_bounded(uint64_t quota, uint64_t in_flight, uint64_t share, uint32_t chunk,
+			   uint32_t hwm)
 {
 	uint64_t n = quota;
 
-	if (hwm > 0)
+	if (hwm > 0) {
 		n = hwm > in_flight ? hwm - in_flight : 0;
-	else if (chunk > 0 && n > 0)
+		n = n < share ? n : share;
+	} else if (chunk > 0 && n > 0) {
 		n = chunk;
+	}
 	return chunk > 0 && n > chunk ? chunk : n;
 }
 
@@ -123,6 +126,27 @@ static double ahead_us(const struct engine *engine)
 	return engine->in_flight_us;
 }
 
+/* What an engine may be filled with, where it is the user who says how far: nothing while another
+ * that the map may run on has nothing to do, whose own share an equal part is. */
+static uint64_t share_of(const struct engine *engine, const struct request *request,
+			 uint64_t n_engines)
+{
+	const struct cluster *cluster = engine->cluster;
+	uint64_t n_idle = 0;
+
+	for (size_t rank = 0; request->hwm > 0 && rank < cluster->n_ranks; rank++) {
+		const struct engine *other = engine_find(cluster, (uint32_t)rank);
+
+		n_idle += other && other->in_flight.n_tasks == 0 &&
+			  request_may_use(request, (uint32_t)rank);
+	}
+	if (n_idle > 0 && engine->in_flight.n_tasks > 0)
+		return 0;
+	if (n_idle > 0)
+		n_engines = n_idle;
+	return (request->pending.n_tasks + n_engines - 1) / n_engines;
+}
+
 /* Fill the engine from one request; whether anything was handed out.  What the tasks should take is
  * charged now, and corrected by what they took. */
 static bool give_some(struct engine *engine, struct request *request)
@@ -134,9 +158,10 @@ static bool give_some(struct engine *engine, struct request *request)
 					   : cluster->n_live;
 	const uint64_t quota = scheduler_quota(request->task_us, in_flight, ahead_us(engine),
 					       request->pending.n_tasks, n_engines);
-	const uint64_t n = curfew_fit(
-		cluster->curfew, request, engine->in_flight_us,
-		scheduler_bounded(quota, in_flight, request->chunk, request->hwm));
+	const uint64_t n = curfew_fit(cluster->curfew, request, engine->in_flight_us,
+				      scheduler_bounded(quota, in_flight,
+							share_of(engine, request, n_engines),
+							request->chunk, request->hwm));
 	struct slice *slice = n > 0 ? slices_take(&request->pending, n) : NULL;
 
 	if (!slice)

@@ -26,8 +26,10 @@ uint64_t scheduler_quota(double task_us, uint64_t in_flight, double in_flight_us
 
 /* The same where a user has a say: scheduler_quota() says when, `chunk` how many at once, and `hwm`
  * how many an engine may have in all; 0: not said.
- *   quota  what scheduler_quota() said */
-uint64_t scheduler_bounded(uint64_t quota, uint64_t in_flight, uint32_t chunk, uint32_t hwm);
+ *   quota  what scheduler_quota() said
+ *   share  its part of what is not handed out: no more is given because of `hwm` at once */
+uint64_t scheduler_bounded(uint64_t quota, uint64_t in_flight, uint64_t share, uint32_t chunk,
+			   uint32_t hwm);
 
 /* The request is about to have something to hand out, or may do so now: it takes its place in the
  * line, unless it waits for others. */

@@ -245,6 +245,64 @@ static void an_engine_is_filled_up_to_the_high_water_mark(void **state)
 	assert_int_equal(n, 1);
 }
 
+static void send_more(struct peer *client, uint64_t request, uint64_t first, uint64_t n)
+{
+	Ipp__Tasks tasks = IPP__TASKS__INIT;
+
+	tasks.request = request;
+	tasks.first = first;
+	tasks.count = n;
+	tasks.range = true;
+	tasks.step = 1;
+	link_send(client->link, FRAME_TASKS, &tasks.base, NULL);
+}
+
+static void a_high_water_mark_leaves_no_engine_idle(void **state)
+{
+	uint64_t request, first, n;
+	struct peer *client = client_joins(&request), *engine = engine_joins(0);
+	struct peer *other = engine_joins(1);
+	Ipp__Call call = IPP__CALL__INIT;
+
+	(void)state;
+	call.request = request;
+	call.hwm = 100;
+	link_send(client->link, FRAME_CALL, &call.base, NULL);
+	send_more(client, request, 0, 1);
+	assert_given(engine, 1, 0);
+	send_more(client, request, 1, 12);
+	given(other, 1, &first, &n);
+	assert_int_equal(first, 1);
+	assert_int_equal(n, 12);
+	answer_one(engine, request, 0, 1000);
+	turn_a_while(base);
+	send_more(client, request, 13, 7);
+	given(engine, 2, &first, &n);
+	assert_int_equal(n, 7);
+	send_more(client, request, 20, 9); /* both are busy */
+	given(engine, 3, &first, &n);
+	assert_int_equal(n, 5);
+	given(other, 2, &first, &n);
+	assert_int_equal(n, 2);
+}
+
+static void idle_engines_get_equal_parts_up_to_the_high_water_mark(void **state)
+{
+	uint64_t request, first, n;
+	struct peer *client = client_joins(&request), *engine = engine_joins(0);
+	struct peer *other = engine_joins(1);
+	Ipp__Call call = IPP__CALL__INIT;
+
+	(void)state;
+	call.request = request;
+	call.hwm = 100;
+	send_map(client, &call, 12);
+	given(engine, 1, &first, &n);
+	assert_int_equal(n, 6);
+	given(other, 1, &first, &n);
+	assert_int_equal(n, 6);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -259,6 +317,8 @@ int main(void)
 		TEST(a_chosen_engine_that_is_not_there_is_named),
 		TEST(chunks_are_handed_out_whole),
 		TEST(an_engine_is_filled_up_to_the_high_water_mark),
+		TEST(a_high_water_mark_leaves_no_engine_idle),
+		TEST(idle_engines_get_equal_parts_up_to_the_high_water_mark),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,20 +51,22 @@ static void towards_the_end_of_a_map_nothing_is_queued_behind_a_busy_engine(void
 static void a_chunk_says_how_many_and_time_says_when(void **state)
 {
 	(void)state;
-	assert_int_equal(scheduler_bounded(1, 0, 50, 0), 50);
-	assert_int_equal(scheduler_bounded(200, 0, 50, 0), 50);
-	assert_int_equal(scheduler_bounded(0, 50, 50, 0), 0);
+	assert_int_equal(scheduler_bounded(1, 0, 1000, 50, 0), 50);
+	assert_int_equal(scheduler_bounded(200, 0, 1000, 50, 0), 50);
+	assert_int_equal(scheduler_bounded(0, 50, 1000, 50, 0), 0);
 }
 
 static void a_high_water_mark_is_filled_up_and_not_passed(void **state)
 {
 	(void)state;
-	assert_int_equal(scheduler_bounded(0, 1, 0, 3), 2);
-	assert_int_equal(scheduler_bounded(0, 3, 0, 3), 0);
-	assert_int_equal(scheduler_bounded(5000, 4, 0, 3), 0);
-	assert_int_equal(scheduler_bounded(5000, 0, 0, 3), 3);
-	assert_int_equal(scheduler_bounded(0, 0, 10, 25), 10);
-	assert_int_equal(scheduler_bounded(0, 20, 10, 25), 5);
+	assert_int_equal(scheduler_bounded(0, 1, 1000, 0, 3), 2);
+	assert_int_equal(scheduler_bounded(0, 3, 1000, 0, 3), 0);
+	assert_int_equal(scheduler_bounded(5000, 4, 1000, 0, 3), 0);
+	assert_int_equal(scheduler_bounded(5000, 0, 1000, 0, 3), 3);
+	assert_int_equal(scheduler_bounded(0, 0, 1000, 10, 25), 10);
+	assert_int_equal(scheduler_bounded(0, 20, 1000, 10, 25), 5);
+	assert_int_equal(scheduler_bounded(5000, 0, 2, 0, 3), 2);
+	assert_int_equal(scheduler_bounded(5000, 1, 0, 0, 3), 0);
 }
 
 static void no_engine_gets_more_than_its_share_or_what_is_worth_a_frame(void **state)
