@@ -193,7 +193,7 @@ void engine_give_up(struct engine *engine)
 static bool count_result(struct engine *engine, struct request *request, Ipp__Result *result)
 {
 	const double expected_us = engine->in_flight.first->task_us;
-	const bool changed = retry_consider(request, engine->in_flight.first, result);
+	const bool changed = retry_consider(engine, request, engine->in_flight.first, result);
 	const bool failed = result->outcome != IPP__OUTCOME__OK;
 
 	if (errand_is(request)) {

@@ -1,7 +1,11 @@
 #include "controller/retry.h"
 
+#include "controller/engine.h"
 #include "controller/request.h"
 #include "controller/scheduler.h"
+
+/* Tasks that failed are passed over to find others; where there are more, the engine waits. */
+#define PASSED_MAX 16
 
 /* What may go better another time.  A command that is not there, or a request that was cancelled,
  * will not. */
@@ -26,7 +30,8 @@ static bool has_another(const struct request *request, const struct slice *slice
 	       (result->stray || (slice->tries < request->retries && may_succeed(result)));
 }
 
-bool retry_consider(struct request *request, const struct slice *slice, Ipp__Result *result)
+bool retry_consider(const struct engine *engine, struct request *request, const struct slice *slice,
+		    Ipp__Result *result)
 {
 	struct slice *again = NULL;
 
@@ -35,9 +40,32 @@ bool retry_consider(struct request *request, const struct slice *slice, Ipp__Res
 		again = slice_new(request->id, slice->items, slice->from, slice->from + 1);
 	if (again) {
 		again->tries = slice->tries + !result->stray;
+		again->failed_on = result->stray ? slice->failed_on : engine->rank;
 		result->again = true;
 		scheduler_joins(request);
 		slices_prepend(&request->pending, again);
 	}
 	return result->tries > 0 || result->again;
+}
+
+static bool others_may(const struct request *request, const struct engine *engine)
+{
+	const struct cluster *cluster = engine->cluster;
+
+	for (size_t rank = 0; rank < cluster->n_ranks; rank++)
+		if (rank != engine->rank && engine_find(cluster, (uint32_t)rank) &&
+		    request_may_use(request, (uint32_t)rank))
+			return true;
+	return false;
+}
+
+struct slice **retry_first_for(struct request *request, const struct engine *engine)
+{
+	struct slice **at = &request->pending.first;
+
+	for (unsigned passed = 0; *at && passed < PASSED_MAX; passed++, at = &(*at)->next)
+		if ((*at)->tries == 0 || (*at)->failed_on != engine->rank ||
+		    !others_may(request, engine))
+			return at;
+	return NULL;
 }

@@ -7,6 +7,7 @@
 #include "controller/engine.h"
 #include "controller/errand.h"
 #include "controller/request.h"
+#include "controller/retry.h"
 
 /* Work an engine should have before it, so that a round trip never leaves it idle; and the level at
  * which it is filled up again, so that refills are few and large. */
@@ -83,9 +84,9 @@ void scheduler_leaves(struct request *request)
 	request->line_at = NULL;
 }
 
-static bool can_run(const struct request *request, const struct engine *engine)
+static bool can_run(struct request *request, const struct engine *engine)
 {
-	return request_may_use(request, engine->rank) &&
+	return request_may_use(request, engine->rank) && retry_first_for(request, engine) &&
 	       (request->kept || link_backlog(request->client->link) < CLIENT_BACKLOG_MAX) &&
 	       curfew_allows(request->cluster->curfew, request);
 }
@@ -162,7 +163,9 @@ static bool give_some(struct engine *engine, struct request *request)
 				      scheduler_bounded(quota, in_flight,
 							share_of(engine, request, n_engines),
 							request->chunk, request->hwm));
-	struct slice *slice = n > 0 ? slices_take(&request->pending, n) : NULL;
+	struct slice *slice = n > 0 ? slices_take_at(&request->pending,
+						     retry_first_for(request, engine), n)
+				    : NULL;
 
 	if (!slice)
 		return false;

@@ -205,26 +205,31 @@ void slices_prepend(struct slices *slices, struct slice *slice)
 	slices->n_tasks += slice->to - slice->from;
 }
 
-struct slice *slices_pop(struct slices *slices)
+static struct slice *unlink_at(struct slices *slices, struct slice **at)
 {
-	struct slice *slice = slices->first;
+	struct slice *slice = *at;
 
 	if (!slice)
 		return NULL;
-	slices->first = slice->next;
-	if (!slices->first)
-		slices->last = &slices->first;
+	*at = slice->next;
+	if (!*at)
+		slices->last = at;
 	slices->n_tasks -= slice->to - slice->from;
 	return slice;
 }
 
-struct slice *slices_take(struct slices *slices, uint64_t n)
+struct slice *slices_pop(struct slices *slices)
 {
-	struct slice *front = slices->first;
+	return unlink_at(slices, &slices->first);
+}
+
+struct slice *slices_take_at(struct slices *slices, struct slice **at, uint64_t n)
+{
+	struct slice *front = *at;
 	struct slice *taken;
 
 	if (!front || n >= front->to - front->from)
-		return slices_pop(slices);
+		return unlink_at(slices, at);
 	taken = slice_new(front->request, front->items, front->from, front->from + n);
 	if (!taken)
 		return NULL;
@@ -233,6 +238,11 @@ struct slice *slices_take(struct slices *slices, uint64_t n)
 	front->from += n;
 	slices->n_tasks -= n;
 	return taken;
+}
+
+struct slice *slices_take(struct slices *slices, uint64_t n)
+{
+	return slices_take_at(slices, &slices->first, n);
 }
 
 bool slices_in_turn(const struct slices *slices, const Ipp__Results *results)

@@ -46,9 +46,10 @@ struct slice {
 	uint64_t request;    /* its id */
 	struct items *items; /* one reference; NULL for a direct view's task */
 	uint64_t from, to;
-	uint32_t losses; /* engines lost while they ran the first of them */
-	uint32_t tries;	 /* how often its one task was run and failed; 0 where there are more */
-	double task_us;	 /* what each was thought to take when it was handed out */
+	uint32_t losses;    /* engines lost while they ran the first of them */
+	uint32_t tries;	    /* how often its one task was run and failed; 0 where there are more */
+	uint32_t failed_on; /* engine where it last did, if it ever did */
+	double task_us;	    /* what each was thought to take when it was handed out */
 };
 
 struct slices {
@@ -68,6 +69,9 @@ struct slice *slices_pop(struct slices *slices);		 /* gives; NULL when empty */
 
 /* Take up to `n` tasks off the front, from one slice (gives); NULL when empty or out of memory. */
 struct slice *slices_take(struct slices *slices, uint64_t n);
+
+/* The same from the slice at `at`, which points to it in `slices`. */
+struct slice *slices_take_at(struct slices *slices, struct slice **at, uint64_t n);
 
 /* Whether `results` are those of the first tasks, in turn: then slices_finish_first() for each. */
 bool slices_in_turn(const struct slices *slices, const Ipp__Results *results);

@@ -80,6 +80,55 @@ static void a_task_that_failed_is_run_again_until_its_tries_are_used_up(void **s
 	assert_null(cluster.requests);
 }
 
+static void a_task_that_failed_is_run_again_elsewhere_where_another_may_run_it(void **state)
+{
+	uint64_t request;
+	struct peer *client = client_joins(&request), *engine = engine_joins(0);
+	struct peer *other = engine_joins(1);
+	Ipp__Call call = IPP__CALL__INIT;
+
+	(void)state;
+	call.request = request;
+	call.retries = 1;
+	send_map(client, &call, 4);
+	assert_given(engine, 1, 0);
+	assert_given(other, 1, 1);
+	answer_so(engine, request, 0, IPP__OUTCOME__EXITED);
+	assert_given(engine, 2, 2); /* and goes on with the others */
+	answer_so(other, request, 1, IPP__OUTCOME__OK);
+	assert_given(other, 2, 0);
+	answer_so(engine, request, 2, IPP__OUTCOME__EXITED);
+	assert_given(engine, 3, 3);
+	answer_so(engine, request, 3, IPP__OUTCOME__OK);
+	turn_a_while(base);
+	assert_int_equal(count(engine, FRAME_TASKS), 3); /* it waits */
+	answer_so(other, request, 0, IPP__OUTCOME__OK);
+	assert_given(other, 3, 2);
+	leaves(other);
+	assert_given(engine, 4, 2);
+	answer_so(engine, request, 2, IPP__OUTCOME__OK);
+	turn_until(base, count(engine, FRAME_CLOSE) == 1);
+}
+
+static void what_failed_where_alone_it_may_run_is_run_there_again(void **state)
+{
+	uint64_t request;
+	struct peer *client = client_joins(&request), *engine = engine_joins(1);
+	uint32_t chosen[] = {1};
+	Ipp__Call call = IPP__CALL__INIT;
+
+	(void)state;
+	engine_joins(0);
+	call.request = request;
+	call.retries = 1;
+	call.among = chosen;
+	call.n_among = 1;
+	send_map(client, &call, 2);
+	assert_given(engine, 1, 0);
+	answer_so(engine, request, 0, IPP__OUTCOME__EXITED);
+	assert_given(engine, 2, 0);
+}
+
 static void what_will_not_go_better_is_not_run_again(void **state)
 {
 	uint64_t request;
@@ -309,6 +358,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_task_that_failed_is_run_again_until_its_tries_are_used_up),
+		TEST(a_task_that_failed_is_run_again_elsewhere_where_another_may_run_it),
+		TEST(what_failed_where_alone_it_may_run_is_run_there_again),
 		TEST(what_will_not_go_better_is_not_run_again),
 		TEST(tries_are_remembered_when_an_engine_is_lost),
 		TEST(a_map_with_retries_stops_at_a_failure_for_good_alone),
