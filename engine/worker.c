@@ -402,8 +402,10 @@ static void run_task(struct worker *worker, struct opened *opened, struct task *
 	const int64_t start_us = clock_us(CLOCK_MONOTONIC);
 	struct ipp_error err;
 
-	/* What was done is not to be lost with a task that is killed for its time. */
-	if (opened->call->task_timeout_ms > 0)
+	/* What was done is not to be lost with a task that is killed for its time, nor to wait for
+	 * a command, beside which a frame costs little. */
+	if (opened->call->task_timeout_ms > 0 ||
+	    (opened->runtime && opened->runtime != &native_runtime))
 		send_results(worker);
 	progress_begin(worker->progress, opened->call->request, task->index, started_us, start_us);
 	worker->halted = progress_is_held(worker->progress);

@@ -167,6 +167,28 @@ static void its_page_says_which_task_runs(void **state)
 	unlink(fifo);
 }
 
+/* Commands that end within a fraction of a millisecond, and one that waits. */
+static void results_do_not_wait_for_a_command_that_runs(void **state)
+{
+	char folder[] = "/tmp/worker_test.XXXXXX", file[64], fifo[64];
+	char *argv[] = {(char *)"cat", file, NULL};
+	int fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(file, sizeof(file), "%s/{}", folder);
+	snprintf(fifo, sizeof(fifo), "%s/20", folder);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	call(1, "command", "", argv);
+	give(1, 0, 21);
+	turn_until(base, n_results() == 20);
+	turn_until(base, (fd = open(fifo, O_WRONLY | O_NONBLOCK)) >= 0);
+	close(fd);
+	turn_until(base, n_results() == 21);
+	unlink(fifo);
+	rmdir(folder);
+}
+
 static void every_task_of_a_call_that_cannot_be_opened_says_why(void **state)
 {
 	Ipp__Results *results;
@@ -276,6 +298,7 @@ int main(void)
 		TEST(short_tasks_share_frames_of_results_in_order),
 		TEST(what_a_command_wrote_is_the_payload),
 		TEST(its_page_says_which_task_runs),
+		TEST(results_do_not_wait_for_a_command_that_runs),
 		TEST(every_task_of_a_call_that_cannot_be_opened_says_why),
 		TEST(a_pushed_array_is_what_functions_see),
 		TEST(a_call_that_is_closed_begins_anew),
