@@ -237,9 +237,9 @@ static bool is_due(const struct curfew *curfew, const struct request *request, b
 {
 	if (request->kind != REQUEST_MAP || (has_running(request) && !given_up))
 		return false;
-	return request->drains || (sure && (curfew->left_us < 0 || (request->pending.n_tasks > 0 &&
-								    !request->waits &&
-								    !may_begin(curfew, request))));
+	return request->drains ||
+	       (sure && (curfew->left_us < 0 || (request->pending.n_tasks > 0 && !request->waits &&
+						 !may_begin(curfew, request))));
 }
 
 static struct request *find_due(const struct curfew *curfew, bool sure, bool given_up)

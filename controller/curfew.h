@@ -21,7 +21,7 @@ struct request;
 struct curfew *curfew_new(struct cluster *cluster);
 void curfew_free(struct curfew *curfew); /* NULL is fine */
 
-/* A signal said so: SIGTERM, after which Slurm kills what is left of a job that ends, or SIGUSR1. */
+/* A signal said so: SIGTERM, after which Slurm kills what is left of the job, or SIGUSR1. */
 void curfew_fall(struct cluster *cluster, int signal);
 
 /* The cluster itself ends once nothing runs; at once, when it is said again. */

@@ -1,7 +1,7 @@
 /* proto/bystander.h - a process that a signal to a whole step is not meant for.
  *
- * scancel -s and sbatch --signal reach every process of a step, as does a terminal's Ctrl-C: that is
- * for the user's programs.  Thread: any. */
+ * scancel -s and sbatch --signal reach every process of a step, as does a terminal's Ctrl-C: that
+ * is for the user's programs.  Thread: any. */
 #ifndef IPP_PROTO_BYSTANDER_H
 #define IPP_PROTO_BYSTANDER_H
 
@@ -12,7 +12,8 @@
  * children.  Ignored signals stay ignored over exec(). */
 static inline void bystander_ignore_signals(void)
 {
-	static const int kept[] = {SIGCHLD, SIGCONT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGSYS, SIGTRAP};
+	static const int kept[] = {SIGCHLD, SIGCONT, SIGSEGV, SIGBUS,
+				   SIGFPE,  SIGILL,  SIGSYS,  SIGTRAP};
 
 	for (int number = 1; number < NSIG; number++) {
 		bool ignored = true;

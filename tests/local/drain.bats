@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # Maps that are told to begin nothing more: by a signal to ipp-run, or to all processes around it.
 
+# shellcheck disable=SC2030,SC2031        # each test is a subshell of its own
 load helper
 
 # start_map COMMAND...: in the background, on two engines; ends when the test says so by `touch go`

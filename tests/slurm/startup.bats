@@ -63,7 +63,7 @@ cancelled_while()
 	for start in start_step start_script start_step start_script; do
 		$start
 		ms=$((RANDOM % 800))
-		read -rt 0.$(printf %03d $ms) <> <(:) || true
+		read -rt "0.$(printf %03d $ms)" <> <(:) || true
 		echo "$start, cancelled after $ms ms"
 		cancelled
 	done

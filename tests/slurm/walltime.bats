@@ -67,7 +67,7 @@ start_signalled()
 	rm -f "$(home)/go" "$(home)"/begun.*
 	start_batch -N2 -n2 --ipp-engines <<-END
 		#!/bin/bash
-		ipp-run map -k -- sh -c '$2 touch begun.\$0; until [ -e go ]; do sleep 0.05; done; echo \$0; sleep 0.2' {} ::: $(seq -s' ' $1)
+		ipp-run map -k -- sh -c '$2 touch begun.\$0; until [ -e go ]; do sleep 0.05; done; echo \$0; sleep 0.2' {} ::: $(seq -s' ' "$1")
 		code=\$?
 		wait
 		echo code \$code; ipp-run ids | wc -l
