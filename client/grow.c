@@ -112,11 +112,12 @@ int grow(struct ipp_client *client, const struct study *study, uint64_t last_tre
 				    .next = next,
 				    .done = done,
 				    .owner = &growing};
+	const struct study_progress progress = {&grown->timeline.n, growing.end_chunk};
 
 	study_arguments(study, arguments);
 	arguments[STUDY_ARGUMENTS] = study_argument("chunk", GROW_CHUNK);
 	arguments[STUDY_ARGUMENTS + 1] = study_argument("oob", 1);
 	arguments[STUDY_ARGUMENTS + 2] = study_argument("importance", grown->importance != NULL);
 	arguments[STUDY_ARGUMENTS + 3] = study_argument("model", grown->parts != NULL);
-	return study_run(study, grown->table, client, &run, growing.next_chunk, err);
+	return study_run(study, grown->table, client, &run, growing.next_chunk, &progress, err);
 }

@@ -233,7 +233,8 @@ static int open_journal(const struct study *study, const struct table *table,
 }
 
 int study_run(const struct study *study, const struct table *table, struct ipp_client *client,
-	      const struct ipp_run *run, uint64_t first, struct ipp_error *err)
+	      const struct ipp_run *run, uint64_t first, const struct study_progress *progress,
+	      struct ipp_error *err)
 {
 	struct journal *journal = NULL;
 	struct journalled journalled;
@@ -248,6 +249,10 @@ int study_run(const struct study *study, const struct table *table, struct ipp_c
 	journalled_init(&journalled, run, journal, first);
 	rc = ipp_run(client, &journalled.run, &why);
 	rc = journalled_verdict(&journalled, rc, &why);
+	if (rc == -ETIME)
+		verb_tell_left(&why, study->journal,
+			       journal ? journal_count(journal) : *progress->n_done,
+			       progress->total);
 	journalled_fini(&journalled);
 	closed = journal_close(journal, &not_closed);
 	if (rc == 0 && closed < 0) {

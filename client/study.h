@@ -95,10 +95,18 @@ int study_push(const struct table *table, struct ipp_client *client, size_t *n_e
 struct ipp_argument study_argument(const char *name, uint64_t integer);
 void study_arguments(const struct study *study, struct ipp_argument out[STUDY_ARGUMENTS]);
 
+/* Tasks of a study whose results were taken, and all. */
+struct study_progress {
+	const size_t *n_done;
+	uint64_t total;
+};
+
 /* ipp_run(), with the study's journal, if it has one; the data was pushed.  Whatever callback ended
  * it has filled *err.
- *   first  the run's first item is this one of the journal */
+ *   first     the run's first item is this one of the journal
+ *   progress  for what is said where it is drained */
 int study_run(const struct study *study, const struct table *table, struct ipp_client *client,
-	      const struct ipp_run *run, uint64_t first, struct ipp_error *err);
+	      const struct ipp_run *run, uint64_t first, const struct study_progress *progress,
+	      struct ipp_error *err);
 
 #endif

@@ -21,6 +21,7 @@ struct cv {
 	const struct table *table;
 	const struct options *options;
 	uint64_t sent;
+	size_t n_done;
 	double *predictions; /* repeats x n */
 	double task_seconds;
 	struct ipp_error *err;
@@ -52,6 +53,7 @@ static int done(void *owner, const struct ipp_result *result)
 	for (size_t k = 0; k + 1 < result->value.bytes / sizeof(double); k += 2)
 		if (pairs[k] >= 0 && pairs[k] < (double)cv->table->n)
 			predictions[(size_t)pairs[k]] = pairs[k + 1];
+	cv->n_done++;
 	cv->task_seconds += (double)result->elapsed_us * 1e-6;
 	return 0;
 }
@@ -65,10 +67,12 @@ static int run_map(struct ipp_client *client, struct cv *cv)
 				    .next = next,
 				    .done = done,
 				    .owner = cv};
+	const struct study_progress progress = {&cv->n_done,
+						cv->options->folds * cv->options->repeats};
 
 	study_arguments(&cv->options->study, arguments);
 	arguments[STUDY_ARGUMENTS] = study_argument("folds", cv->options->folds);
-	return study_run(&cv->options->study, cv->table, client, &run, 0, cv->err);
+	return study_run(&cv->options->study, cv->table, client, &run, 0, &progress, cv->err);
 }
 
 /* ---- the report ---- */

@@ -66,13 +66,10 @@ static int run_map(struct ipp_client *client, const struct options *options,
 				    .next = next,
 				    .done = done,
 				    .owner = loo};
-	int rc;
+	const struct study_progress progress = {&loo->n_done, loo->n_rows};
 
 	study_arguments(&options->study, arguments);
-	rc = study_run(&options->study, table, client, &run, 0, err);
-	if (rc == -ETIME)
-		verb_tell_left(err, NULL, loo->n_done, loo->n_rows);
-	return rc;
+	return study_run(&options->study, table, client, &run, 0, &progress, err);
 }
 
 /* The other estimator: one forest for all rows. */

@@ -60,9 +60,10 @@ int head_read(int fd, off_t size, const char *path, struct identity *out, struct
 	const size_t of_magic = bytes < sizeof(magic) ? bytes : sizeof(magic);
 	struct head head = {.format = 0};
 	uint8_t sum[DIGEST_BYTES];
+	const ssize_t n = pread(fd, &head, bytes, 0);
 
-	if (pread(fd, &head, bytes, 0) != (ssize_t)bytes)
-		return ipp_fail(err, EIO, "%s cannot be read: %m", path);
+	if (n != (ssize_t)bytes)
+		return ipp_fail(err, n < 0 ? errno : EIO, "%s cannot be read: %m", path);
 	if (memcmp(head.magic, magic, of_magic) != 0)
 		return ipp_fail(err, EINVAL,
 				"%s is no journal and is left alone: give another file", path);

@@ -251,6 +251,8 @@ static int look(int fd, const char *path,
 
 	if (fstat(fd, &status) < 0)
 		return ipp_fail(err, errno, "%s cannot be read: %m", path);
+	if (!S_ISREG(status.st_mode))
+		return ipp_fail(err, EINVAL, "%s is not a file", path);
 	rc = head_read(fd, status.st_size, path, &map, err);
 	if (rc <= 0)
 		return rc;
@@ -264,7 +266,8 @@ static int look(int fd, const char *path,
 int journal_look(const char *path, void (*take)(void *owner, const struct ipp_result *result),
 		 void *owner, struct ipp_error *err)
 {
-	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	/* Nobody need be at the other end of a pipe. */
+	const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 	int rc;
 
 	if (fd < 0)

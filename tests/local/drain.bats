@@ -144,14 +144,27 @@ waits='until [ -e go ]; do sleep 0.05; done; echo $1; sleep 0.1'
 	[ "$output" = "$(seq 30)" ]
 }
 
-@test "loo that is drained says how many rows are done" {
-	ipp-run loo --engines 2 --trees 3000 --full-trees --held-out 0:500 >out 2>said &
+# drained_study ARGS...: it says nothing but why it ended
+drained_study()
+{
+	ipp-run "$@" >out 2>said &
 	map=$!
 	wait_until 20 busy_workers
 	kill -USR1 "$map"
 	ends 120
 	[ ! -s out ]
-	grep -E "^ipp-run loo: it was told to begin nothing more: [0-9]+ of 500 tasks have ended" said
+}
+
+@test "a study that is drained says how many of its tasks are done, and how to go on" {
+	drained_study loo --engines 2 --trees 3000 --full-trees --held-out 0:500
+	grep -E "^ipp-run loo: it was told to begin nothing more: [0-9]+ of 500 tasks have ended; with --journal FILE" said
+	for study in 'loo --full-trees --held-out 0:500' 'cv --folds 500' 'forest fit'; do
+		rm -f j
+		# shellcheck disable=SC2086
+		drained_study $study --engines 2 --trees 2400 --journal j
+		n=$(ipp-run journal j | tail -n +2 | wc -l)
+		grep -E "^ipp-run ${study%% *}: it was told to begin nothing more: $n of (500|[1-9][0-9]*) tasks are done and in j; the same command with --resume goes on" said
+	done
 }
 
 busy_workers()

@@ -281,6 +281,11 @@ killed_at()
 	refused "--async leaves before there are results" map --async --journal j -- echo ::: 1
 	refused "file is no journal and is left alone" journal file
 	refused "none cannot be read: No such file or directory" journal none
+	mkfifo pipe
+	refused "pipe is not a file" journal pipe
+	refused "--journal pipe: is not a file" map --journal pipe -- echo ::: 1
+	refused "/ is not a file" journal /
+	refused "--journal /: cannot be written: Is a directory" map --journal / -- echo ::: 1
 	refused "which one? give a file" journal
 	[ "$(cat file)" = text ]
 	[ ! -e j ]
