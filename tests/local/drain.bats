@@ -62,10 +62,10 @@ waits='until [ -e go ]; do sleep 0.05; done; echo $1; sleep 0.1'
 
 @test "items that were not read yet are left" {
 	mkfifo items
-	ipp-run map --engines 2 -a items -- sh -c "$waits" sh >out 2>said &
-	map=$!
-	seq 100 >items
 	exec 9<>items
+	seq 100 >&9
+	ipp-run map --engines 2 -a items -- sh -c "$waits" sh >out 2>said 9>&- &
+	map=$!
 	wait_until 10 n_run sh 2
 	kill -USR1 "$map"
 	touch go
