@@ -20,13 +20,13 @@ static int cannot_write(const char *name, struct ipp_error *err)
 static int temporary_name(struct output *output)
 {
 	unsigned int unique;
+	char *name;
 
-	if (getrandom(&unique, sizeof(unique), 0) < 0)
+	if (getrandom(&unique, sizeof(unique), 0) < 0 ||
+	    asprintf(&name, "%s.%08x", output->name, unique) < 0)
 		return -1;
-	if (asprintf(&output->temporary, "%s.%08x", output->name, unique) >= 0)
-		return 0;
-	output->temporary = NULL;
-	return -1;
+	output->temporary = name;
+	return 0;
 }
 
 /* A file without a name, in the folder of output->name: nothing of it is left if we are killed.

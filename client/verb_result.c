@@ -45,17 +45,18 @@ static void say_running(const char *id, const struct ipp_fetched *fetched)
 }
 
 /* Of tasks, as they come or when all are there; an exit code. */
-static int show_tasks(struct ipp_client *client, uint64_t id, struct ipp_fetch *fetch,
+static int show_tasks(struct ipp_client *client, uint64_t id, const struct ipp_fetch *fetch,
 		      const struct ipp_fetched *how, struct ipp_fetched *fetched)
 {
 	struct printed printed = {.first_failure_ends = how->first_failure_ends &&
 							!fetch->unordered};
+	struct ipp_fetch printing = *fetch;
 	struct ipp_error err;
 	int rc;
 
-	fetch->done = print;
-	fetch->owner = &printed;
-	rc = ipp_fetch(client, id, fetch, fetched, &err);
+	printing.done = print;
+	printing.owner = &printed;
+	rc = ipp_fetch(client, id, &printing, fetched, &err);
 	if (rc == 0)
 		rc = output_flush(stdout, "standard output", &err);
 	return rc < 0 ? verb_fail(&err) : verb_exit_code(printed.n_failed, &printed.last_not_run);

@@ -124,12 +124,19 @@ static const char *runtime_of(const struct ipp_run *run)
 	return run->function ? "native" : run->line ? "shell" : run->script ? "script" : "command";
 }
 
-/* Arguments and the module have been filled in. */
+static Ipp__Condition condition_of(const struct ipp_condition *condition)
+{
+	Ipp__Condition out = IPP__CONDITION__INIT;
+
+	out.any = condition->any;
+	out.ending = (Ipp__Ending)condition->ending;
+	return out;
+}
+
+/* Arguments, the module and conditions have been filled in. */
 static void send(struct ipp_client *client, Ipp__Call *call, Ipp__Targets *targets,
 		 const struct ipp_run *run, struct blob *payload)
 {
-	Ipp__Condition after_if = IPP__CONDITION__INIT, follow_if = IPP__CONDITION__INIT;
-
 	call->runtime = (char *)runtime_of(run);
 	call->argv = (char **)run->argv;
 	while (run->argv && run->argv[call->n_argv])
@@ -148,12 +155,6 @@ static void send(struct ipp_client *client, Ipp__Call *call, Ipp__Targets *targe
 	call->n_after = run->n_after;
 	call->follow = (uint64_t *)run->follow;
 	call->n_follow = run->n_follow;
-	after_if.any = run->after_if.any;
-	after_if.ending = (Ipp__Ending)run->after_if.ending;
-	follow_if.any = run->follow_if.any;
-	follow_if.ending = (Ipp__Ending)run->follow_if.ending;
-	call->after_if = &after_if;
-	call->follow_if = &follow_if;
 	call->wait_ms = run->wait_ms;
 	call->detached = run->detached;
 	call->values = (uint32_t)run->n_values;
@@ -172,6 +173,8 @@ static int send_all(struct ipp_client *client, uint64_t request, const struct ip
 	const struct module_file *module = NULL;
 	Ipp__Call call = IPP__CALL__INIT;
 	Ipp__Targets targets = IPP__TARGETS__INIT;
+	Ipp__Condition after_if = condition_of(&run->after_if);
+	Ipp__Condition follow_if = condition_of(&run->follow_if);
 	struct parts parts = {0};
 	struct blob *payload = NULL;
 	int rc = describe_arguments(&parts, run, err);
@@ -184,6 +187,8 @@ static int send_all(struct ipp_client *client, uint64_t request, const struct ip
 		call.request = request;
 		call.arguments = parts.heads;
 		call.n_arguments = run->n_arguments;
+		call.after_if = &after_if;
+		call.follow_if = &follow_if;
 		if (module)
 			call.function = module->function;
 		else if (run->function || run->line)
