@@ -24,7 +24,6 @@
 struct held {
 	struct held *next;
 	struct frame frame; /* owns its head and a reference to its payload */
-	uint64_t serial;    /* of what is being fetched */
 };
 
 void engine_leave(struct engine *engine, int exit_code)
@@ -128,7 +127,7 @@ static int fetch(struct engine *engine, const struct frame *frame, const char *l
 	engine->fetching = held_new(frame);
 	if (!engine->fetching)
 		return -ENOMEM;
-	engine->fetching->serial = serial;
+	engine->fetching_serial = serial;
 	share_fetch(engine->share, lead, serial);
 	return 0;
 }
@@ -359,7 +358,7 @@ static bool take_answer(struct engine *engine, const struct frame *frame)
 	Ipp__Share *answer = frame->type == FRAME_SHARE
 				     ? ipp__share__unpack(NULL, frame->head_bytes, frame->head)
 				     : NULL;
-	const bool ours = answer && answer->serial == engine->fetching->serial;
+	const bool ours = answer && answer->serial == engine->fetching_serial;
 
 	ipp__share__free_unpacked(answer, NULL);
 	if (!ours)

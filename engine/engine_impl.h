@@ -39,6 +39,7 @@ struct engine {
 	struct errands errands;
 	struct share *share;	   /* with neighbours; NULL beside the controller */
 	struct held *fetching;	   /* its payload is with a neighbour; all else waits; NULL: none */
+	uint64_t fetching_serial;  /* by which that one knows it */
 	struct held *held, **hold; /* what waits, and where the next goes */
 	struct verdict *verdicts;
 	struct doomed *doomed;
