@@ -6,15 +6,13 @@
 load helper
 load installed
 
-
-
 # start_map N: a batch job on two nodes whose map of N tasks writes each result to its file at once,
 # and says its exit code
 start_map()
 {
 	home=$IPP_TEST_CLUSTER/home/alice
 	rm -f "$home/results" "$home/notices" "$home/goes_on"
-	start_batch -N2 -n4 --ntasks-per-node=2 --ipp-engines <<-END
+	start_batch -N2 -n4 --ntasks-per-node=2 --no-kill --ipp-engines <<-END
 		#!/bin/bash
 		ipp-run map -- sh -c 'sleep 0.1; echo \$0' {} ::: \$(seq $1) >results 2>notices
 		echo "code \$?" >>notices
@@ -67,6 +65,25 @@ show()
 	finish
 	[ "$(wc -l <"$home/ids")" = $((4 - n_lost)) ]
 }
+
+@test "a node crashes: its engines are named, and the map completes on the other" {
+	start_map 60
+	n_lost=$(as root n2 pgrep -c -x ipp-engine)
+	cluster crash "$IPP_TEST_CLUSTER" n2
+	wait_until 30 map_ended
+	show
+	all_once 60
+	[ "$(noticed '^ipp-run: engine [0-3] on n2 was lost: it has been silent for 8 s; is it stopped, or its node cut off\?' | wc -l)" = "$n_lost" ]
+	noticed "^code 0"
+	# Slurm has noticed by now, or does soon: that does not end the job.
+	wait_until 30 n2_is_down
+	finish
+	[ "$(wc -l <"$home/ids")" = $((4 - n_lost)) ]
+	cluster boot "$IPP_TEST_CLUSTER" n2
+	cluster wait "$IPP_TEST_CLUSTER" 30
+}
+
+n2_is_down() { as root head sinfo -hN -n n2 -o %T | grep -q down; }
 
 @test "a node is cut off: its engines are named, and refused when it comes back" {
 	start_map 60
