@@ -6,6 +6,8 @@
 
 /* Tasks that failed are passed over to find others; where there are more, the engine waits. */
 #define PASSED_MAX 16
+/* More signals than anybody sends to a step: the task sends them itself. */
+#define STRAYS_MAX 16
 
 /* What may go better another time.  A command that is not there, or a request that was cancelled,
  * will not. */
@@ -22,25 +24,33 @@ static bool may_succeed(const Ipp__Result *result)
 	}
 }
 
-/* Whether it is to be run again: at no cost where it is not to blame. */
+/* It is not to blame, and to be run again at no cost. */
+static bool is_stray(const struct slice *slice, const Ipp__Result *result)
+{
+	return result->stray && slice->strays < STRAYS_MAX;
+}
+
 static bool has_another(const struct request *request, const struct slice *slice,
 			const Ipp__Result *result)
 {
 	return request->kind == REQUEST_MAP &&
-	       (result->stray || (slice->tries < request->retries && may_succeed(result)));
+	       (is_stray(slice, result) ||
+		(slice->tries < request->retries && may_succeed(result)));
 }
 
 bool retry_consider(const struct engine *engine, struct request *request, const struct slice *slice,
 		    Ipp__Result *result)
 {
+	const bool stray = is_stray(slice, result);
 	struct slice *again = NULL;
 
 	result->tries = slice->tries;
 	if (has_another(request, slice, result))
 		again = slice_new(request->id, slice->items, slice->from, slice->from + 1);
 	if (again) {
-		again->tries = slice->tries + !result->stray;
-		again->failed_on = result->stray ? slice->failed_on : engine->rank;
+		again->tries = slice->tries + !stray;
+		again->strays = slice->strays + stray;
+		again->failed_on = stray ? slice->failed_on : engine->rank;
 		result->again = true;
 		scheduler_joins(request);
 		slices_prepend(&request->pending, again);

@@ -48,6 +48,7 @@ struct slice {
 	uint64_t from, to;
 	uint32_t losses;    /* engines lost while they ran the first of them */
 	uint32_t tries;	    /* how often its one task was run and failed; 0 where there are more */
+	uint32_t strays;    /* likewise, by a signal to its whole step, which is no try */
 	uint32_t failed_on; /* engine where it last did, if it ever did */
 	double task_us;	    /* what each was thought to take when it was handed out */
 };

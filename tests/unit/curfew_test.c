@@ -237,6 +237,32 @@ static void a_task_that_died_of_the_whole_steps_signal_runs_again_at_no_cost(voi
 	assert_int_equal(count(engine, FRAME_TASKS), 2);
 }
 
+static void a_task_that_dies_so_again_and_again_is_given_up(void **state)
+{
+	Ipp__Result result = IPP__RESULT__INIT, *one = &result;
+	Ipp__Results results = IPP__RESULTS__INIT;
+	struct peer *engine = engine_joins(-1), *client;
+	const size_t runs = 17; /* the first, and 16 more */
+	uint64_t request;
+
+	(void)state;
+	client = client_joins(&request);
+	map(client, request, 1);
+	result.outcome = IPP__OUTCOME__KILLED;
+	result.code = SIGTERM;
+	result.stray = true;
+	results.request = request;
+	results.n_results = 1;
+	results.results = &one;
+	for (size_t i = 1; i <= runs; i++) {
+		assert_given(engine, i, 0);
+		link_send(engine->link, FRAME_RESULTS, &results.base, NULL);
+	}
+	turn_until(base, count(client, FRAME_RESULTS) == runs);
+	turn_a_while(base);
+	assert_int_equal(count(engine, FRAME_TASKS), runs);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, teardown)
 
 int main(void)
@@ -250,6 +276,7 @@ int main(void)
 		TEST(a_client_drains_its_own_map_alone),
 		TEST(a_map_without_items_is_drained_at_once),
 		TEST(a_task_that_died_of_the_whole_steps_signal_runs_again_at_no_cost),
+		TEST(a_task_that_dies_so_again_and_again_is_given_up),
 	};
 	char command[64];
 	int failed;
