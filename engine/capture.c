@@ -4,15 +4,26 @@
 #include <event2/buffer.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define KEPT_BYTES (64 << 10) /* what may stay in memory once it was read */
+
+/* A limit to the size of files counts for those in memory, too. */
+static off_t room_bytes(void)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < CAPTURE_ROOM_BYTES
+		       ? (off_t)limit.rlim_cur
+		       : CAPTURE_ROOM_BYTES;
+}
 
 int capture_open(void)
 {
 	const int fd = memfd_create("slurm-ipp-output", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-	if (fd >= 0 && ftruncate(fd, CAPTURE_ROOM_BYTES) == 0 &&
+	if (fd >= 0 && ftruncate(fd, room_bytes()) == 0 &&
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) == 0)
 		return fd;
 	if (fd >= 0)

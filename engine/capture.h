@@ -2,7 +2,8 @@
  * kills them: a file in memory, which worker and engine share with its position, so that the last
  * words of a worker are there when it is not.
  *
- * It has a fixed room: what is written beyond that fails there, with EPERM.  Thread: main. */
+ * It has a fixed room, or less where `ulimit -f` says so: what is written beyond that fails there,
+ * with EPERM.  Thread: main. */
 #ifndef IPP_ENGINE_CAPTURE_H
 #define IPP_ENGINE_CAPTURE_H
 

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -92,6 +93,25 @@ static void there_is_an_end_to_its_room(void **state)
 	free(much);
 }
 
+static void its_room_is_less_where_files_are_limited(void **state)
+{
+	struct rlimit before, limit;
+	int limited;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	limit = (struct rlimit){10, before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	limited = capture_open();
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_true(limited >= 0);
+	assert_int_equal(write(limited, "0123456789", 10), 10);
+	assert_int_equal(write(limited, "a", 1), -1);
+	assert_int_equal(capture_take(limited, 100, into), 0);
+	assert_taken("0123456789");
+	close(limited);
+}
+
 static void it_is_told_when_somebody_closed_it(void **state)
 {
 	(void)state;
@@ -105,8 +125,11 @@ static void it_is_told_when_somebody_closed_it(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(what_was_written_is_taken_once),		TEST(of_much_the_end_is_taken),
-		TEST(a_glance_shows_whether_there_is_anything), TEST(there_is_an_end_to_its_room),
+		TEST(what_was_written_is_taken_once),
+		TEST(of_much_the_end_is_taken),
+		TEST(a_glance_shows_whether_there_is_anything),
+		TEST(there_is_an_end_to_its_room),
+		TEST(its_room_is_less_where_files_are_limited),
 		TEST(it_is_told_when_somebody_closed_it),
 	};
 
