@@ -32,6 +32,7 @@ struct map {
 	uint32_t *targets;
 	bool mute; /* standard output cannot be written: why */
 	struct ipp_error mute_why;
+	bool timed_out;			  /* the time of --timeout is over */
 	bool talks;			  /* what tasks write may come between bar and terminal */
 	uint64_t n_done, n_failed, total; /* total 0: not known */
 	uint64_t n_nothing;		  /* functions that ended well and returned nothing */
@@ -224,7 +225,8 @@ static int submit(struct map *map, struct ipp_client *client)
 	}
 	journalled_fini(&map->journalled);
 	rc = journalled_verdict(&map->journalled, rc, &map->err);
-	if (rc == -ETIMEDOUT)
+	map->timed_out = rc == -ETIMEDOUT;
+	if (map->timed_out)
 		ipp_fail(&map->err, ETIMEDOUT,
 			 "ipp-run map: the %g s of --timeout are over: %llu tasks have ended, the "
 			 "others are cancelled",
@@ -306,7 +308,7 @@ static void tell_nothing(const struct map *map)
 
 static int exit_code(const struct map *map, int rc)
 {
-	if (rc == -ETIMEDOUT) {
+	if (map->timed_out) {
 		verb_fail(&map->err);
 		return EXIT_TIMED_OUT;
 	}

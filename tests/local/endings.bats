@@ -256,7 +256,7 @@ memory() { awk '/^Pss:/ { print $2 }' "/proc/$1/smaps_rollup"; }
 	cp -r "$programs" broken
 	chmod -x broken/ipp-worker
 	ipp_at=$SECONDS
-	PATH=$PWD/broken:$PATH ipp loo --engines 2
+	PATH=$PWD/broken:$PATH ipp map --engines 2 -- echo ::: 1
 	show
 	[ "$status" = 125 ]
 	[[ $stderr == *"engine "[01]" on "*" can run nothing: cannot run $PWD/broken/ipp-worker: Permission denied"* ]]
