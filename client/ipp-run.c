@@ -37,6 +37,8 @@ int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
 
+	/* A file that may not grow is to be one that cannot be written. */
+	signal(SIGXFSZ, SIG_IGN);
 	opterr = 0; /* verbs name what they do not know, in one sentence */
 	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
 		help(stdout);

@@ -212,6 +212,23 @@ killed_at()
 	[ "$all" = "$(seq 0 19)" ]
 }
 
+@test "where files may not grow, it is likewise" {
+	# shellcheck disable=SC2016
+	set -- map --engines 1 --journal j --resume -- sh -c 'head -c 9000 /dev/zero | tr "\0" x; echo "$1"' sh ::: 1:11
+	(
+		ulimit -f 40
+		ipp-run "$@" >out 2>err
+	) || status=$?
+	cat err
+	[ "$status" = 125 ]
+	[ "$(cat err)" = "ipp-run map: j cannot be written: File too large; it is good up to there: make room, and go on with --resume" ]
+	n=$(n_results j)
+	((n >= 3 && n < 10))
+	ipp "$@"
+	[ "$stderr" = "" ]
+	[ "$(tr -d x <<<"$output")" = "$(seq 1 10)" ]
+}
+
 # ---- wrong use ----
 
 @test "a torn end is dropped and said so, and so is what comes behind a damage" {
