@@ -21,8 +21,8 @@ void writer_free(struct writer *writer); /* NULL is fine; what was not written i
 int writer_add(struct writer *writer, const struct ipp_result *result, uint64_t item,
 	       struct ipp_error *err);
 
-/* Write what was added; what was written a second ago is on disk, and with `sync` all is.
- * Likewise. */
+/* Write what was added.  Once a second at most it is put on disk, with what was written before;
+ * with `sync` at any rate.  Likewise. */
 int writer_flush(struct writer *writer, bool sync, struct ipp_error *err);
 
 #endif
