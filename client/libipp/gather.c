@@ -97,6 +97,9 @@ static int fit(struct gathering *gathering)
 	for (size_t i = 0; i < gathering->n; i++) {
 		const struct npy *part = &gathering->parts[i];
 
+		if (part->n_dims == 0) /* no result of it came */
+			return ipp_fail(gathering->err, EPROTO, "a part of '%s' never came",
+					gathering->name);
 		if (strcmp(part->dtype, first->dtype) != 0 || part->n_dims != first->n_dims ||
 		    memcmp(part->shape + 1, first->shape + 1,
 			   (first->n_dims - 1) * sizeof(*part->shape)) != 0)
@@ -239,12 +242,19 @@ int ipp_gather_parts(struct ipp_client *client, const uint32_t *targets, size_t 
 
 /* ---- from results that the controller keeps ---- */
 
+static int check_place(const struct gathering *gathering, const struct ipp_result *result)
+{
+	return result->index < gathering->n
+		       ? 0
+		       : ipp_fail(gathering->err, EPROTO, "a result came that makes no sense");
+}
+
 static int look_at_result(void *owner, const struct ipp_result *result)
 {
 	struct gathering *gathering = owner;
 
-	if (result->index >= gathering->n)
-		return ipp_fail(gathering->err, EPROTO, "a result came that makes no sense");
+	if (check_place(gathering, result) < 0)
+		return -EPROTO;
 	gathering->ranks[result->index] = result->engine;
 	if (result->outcome == IPP_OK) /* the others are in the verdict of who fetches them */
 		look_at(gathering, result->index, &result->value);
@@ -255,7 +265,9 @@ static int take_result(void *owner, const struct ipp_result *result)
 {
 	struct gathering *gathering = owner;
 
-	gathering->rc = take_part(gathering, result->index, &result->value);
+	gathering->rc = check_place(gathering, result);
+	if (gathering->rc == 0)
+		gathering->rc = take_part(gathering, result->index, &result->value);
 	return gathering->rc;
 }
 

@@ -25,6 +25,8 @@ static struct event next; /* thing it does, once a turn of the client's loop, an
 static struct event_base *base;	  /* that its end turns in, within the client's loop */
 static struct link *controller;	  /* its end; NULL: it has gone */
 static uint64_t latest, answered; /* request it was told of, and results it gave of that */
+static uint64_t fetch;		  /* number of the FETCH it was asked for last, or 0 */
+static bool heads_only;
 
 struct dial {
 	dial_done_fn *done;
@@ -50,7 +52,12 @@ static void on_frame(void *owner, struct link *link, const struct frame *frame)
 			memcpy(&latest, (char *)head + heads[frame->type]->fields[0].offset,
 			       sizeof(latest));
 			answered = 0;
+			fetch = 0;
 		}
+	if (frame->type == FRAME_FETCH) {
+		fetch = ((Ipp__Fetch *)head)->number;
+		heads_only = ((Ipp__Fetch *)head)->heads;
+	}
 	if (head)
 		protobuf_c_message_free_unpacked(head, NULL);
 }
@@ -90,14 +97,29 @@ static void say_result(void)
 {
 	Ipp__Results results = IPP__RESULTS__INIT;
 	Ipp__Result result = IPP__RESULT__INIT, *one = &result;
+	Ipp__Value value = IPP__VALUE__INIT;
+	Ipp__Array array = IPP__ARRAY__INIT;
+	uint64_t shape = 2;
 	const uint8_t what = take(&source);
 	struct blob *payload = what & 64 ? blob_copy("ab", 2) : NULL;
 
 	results.request = latest;
+	results.fetch = fetch;
+	results.heads = fetch > 0 && heads_only;
 	result.index = what & 8 ? what & 7 : answered++;
 	result.outcome = what & 16 ? what % 8 : 0;
 	result.again = what & 32;
-	result.stdout_bytes = payload ? 2 : 0;
+	if (what & 128 && payload) {
+		array.dtype = (char *)"|u1";
+		array.n_shape = 1;
+		array.shape = &shape;
+		array.bytes = shape;
+		value.kind_case = IPP__VALUE__KIND_ARRAY;
+		value.array = &array;
+		result.value = &value;
+	} else if (payload) {
+		result.stdout_bytes = 2;
+	}
 	results.n_results = 1;
 	results.results = &one;
 	link_send(controller, FRAME_RESULTS, &results.base, payload);
@@ -113,6 +135,10 @@ static void say_end(uint8_t how)
 
 	welcome.client = 1;
 	done.request = finished.request = ended.request = latest;
+	finished.fetch = fetch;
+	finished.work = IPP__WORK__GATHER;
+	finished.name = (char *)"x";
+	finished.targets = 2;
 	if (how == 0)
 		link_send(controller, FRAME_WELCOME, &welcome.base, NULL);
 	else if (how == 1)
@@ -304,7 +330,9 @@ static void ask(struct ipp_client *client, uint8_t what)
 		ipp_remove(client, targets, N(targets), "x", &err);
 		break;
 	case 5:
-		if (ipp_gather(client, targets, N(targets), "x", &gathered, &err) == 0)
+		if (what & 128
+			    ? ipp_fetch_gathered(client, take_number(&source), &gathered, &err) == 0
+			    : ipp_gather(client, targets, N(targets), "x", &gathered, &err) == 0)
 			ipp_gathered_free(&gathered);
 		break;
 	case 6:
@@ -349,6 +377,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	struct ipp_error err;
 
 	source = (struct source){data, bytes};
+	fetch = 0;
 	base = event_base_new();
 	if (always == 0)
 		always = eventfd(1, EFD_CLOEXEC);
