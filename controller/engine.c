@@ -12,6 +12,7 @@
 #include "controller/errand.h"
 #include "controller/fetch.h"
 #include "controller/lead.h"
+#include "controller/recall.h"
 #include "controller/request.h"
 #include "controller/retry.h"
 #include "controller/returning.h"
@@ -120,6 +121,16 @@ bool engine_owes(const struct engine *engine)
 	return engine->in_flight.n_tasks > 0 || engine->unanswered.n > 0;
 }
 
+double engine_owes_us(const struct engine *engine, uint64_t request)
+{
+	double us = 0;
+
+	for (const struct slice *slice = engine->in_flight.first; slice; slice = slice->next)
+		if (slice->request == request)
+			us += slice->task_us * (double)(slice->to - slice->from);
+	return us;
+}
+
 static void fail_pushes(struct engine *engine, const char *why)
 {
 	while (engine->unanswered.n > 0) {
@@ -156,6 +167,7 @@ void engine_lose(struct engine *engine, const char *why)
 	engine->opened.n = 0;
 	engine->restored.n = 0;
 	engine->in_flight_us = 0;
+	engine->recalled = 0;
 	cluster->n_live--;
 	if (cluster->ending)
 		return;
@@ -375,9 +387,10 @@ static const struct {
 	uint16_t type;
 	int (*take)(struct engine *engine, const struct frame *frame, struct ipp_error *err);
 } rules[] = {
-	{FRAME_RESULTS, take_results}, {FRAME_DONE, take_done},	  {FRAME_NOTICE, take_notice},
-	{FRAME_HEALTH, take_health},   {FRAME_SHARE, take_share}, {FRAME_REMOVE, take_replaced},
-	{FRAME_DRAIN, take_drain},
+	{FRAME_RESULTS, take_results}, {FRAME_DONE, take_done},
+	{FRAME_NOTICE, take_notice},   {FRAME_HEALTH, take_health},
+	{FRAME_SHARE, take_share},     {FRAME_REMOVE, take_replaced},
+	{FRAME_DRAIN, take_drain},     {FRAME_RECALL, recall_answered},
 };
 
 static void on_frame(void *owner, struct link *link, const struct frame *frame)
@@ -636,24 +649,13 @@ int engine_push(struct engine *engine, const Ipp__Push *push, uint64_t serial, s
 	return -ENOMEM;
 }
 
-/* How long what it has of the request should take. */
-static double owed_us(const struct engine *engine, uint64_t request)
-{
-	double us = 0;
-
-	for (const struct slice *slice = engine->in_flight.first; slice; slice = slice->next)
-		if (slice->request == request)
-			us += slice->task_us * (double)(slice->to - slice->from);
-	return us;
-}
-
 void engine_forget(struct engine *engine, struct request *request, bool cancel)
 {
 	Ipp__Cancel cancelled = IPP__CANCEL__INIT;
 	Ipp__Close closed = IPP__CLOSE__INIT;
 
 	slices_drop(&engine->pinned, request->id);
-	engine->in_flight_us -= owed_us(engine, request->id);
+	engine->in_flight_us -= engine_owes_us(engine, request->id);
 	if (slices_drop(&engine->in_flight, request->id) > 0)
 		engine->since_us = engine_now_us();
 	if (engine->in_flight.n_tasks == 0)

@@ -26,6 +26,8 @@ struct engine {
 	struct slices in_flight;    /* handed out, in the order that results will come */
 	double in_flight_us;	    /* how long they should take */
 	int64_t since_us;	    /* when the first of them may have begun; CLOCK_MONOTONIC */
+	uint64_t recalled;	    /* the map of which it was asked to give back tasks; 0: none */
+	int64_t recalled_since_us;  /* since_us when it last was, in vain */
 	struct slices pinned;	    /* tasks of direct views that wait for it */
 	struct ids opened;	    /* requests whose call it has */
 	struct ids unanswered;	    /* pushes and removals it has not answered */
@@ -61,6 +63,9 @@ void engine_lose(struct engine *engine, const char *why);
 
 /* It is lost for good: what waited for its return fails. */
 void engine_give_up(struct engine *engine);
+
+/* How long what it has of the request should take. */
+double engine_owes_us(const struct engine *engine, uint64_t request);
 
 /* Whether it has been given something that it has not answered. */
 bool engine_owes(const struct engine *engine);

@@ -6,6 +6,7 @@
 #include "controller/curfew.h"
 #include "controller/engine.h"
 #include "controller/errand.h"
+#include "controller/recall.h"
 #include "controller/request.h"
 #include "controller/retry.h"
 
@@ -84,9 +85,9 @@ void scheduler_leaves(struct request *request)
 	request->line_at = NULL;
 }
 
-static bool can_run(struct request *request, const struct engine *engine)
+bool scheduler_allows(const struct request *request, const struct engine *engine)
 {
-	return request_may_use(request, engine->rank) && retry_first_for(request, engine) &&
+	return request_may_use(request, engine->rank) &&
 	       (request->kept || link_backlog(request->client->link) < CLIENT_BACKLOG_MAX) &&
 	       curfew_allows(request->cluster->curfew, request);
 }
@@ -106,7 +107,8 @@ static struct request *next_in_line(const struct engine *engine)
 		following = request->line_next;
 		if (request->pending.n_tasks == 0)
 			scheduler_leaves(request);
-		else if (can_run(request, engine) && (!next || is_before(request, next)))
+		else if (retry_first_for(request, engine) && scheduler_allows(request, engine) &&
+			 (!next || is_before(request, next)))
 			next = request;
 	}
 	return next;
@@ -201,10 +203,11 @@ void scheduler_run(struct cluster *cluster)
 		for (size_t rank = 0; rank < cluster->n_ranks; rank++) {
 			struct engine *engine = engine_find(cluster, (uint32_t)rank);
 
-			if (engine && (cluster->line || engine->pinned.first) &&
-			    serve(cluster, engine))
+			if (engine && engine->recalled == 0 &&
+			    (cluster->line || engine->pinned.first) && serve(cluster, engine))
 				served = true;
 		}
 	} while (served);
+	recall_look(cluster);
 	curfew_settle(cluster->curfew);
 }

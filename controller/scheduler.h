@@ -12,9 +12,11 @@
 #ifndef IPP_CONTROLLER_SCHEDULER_H
 #define IPP_CONTROLLER_SCHEDULER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct cluster;
+struct engine;
 struct request;
 
 /* How many more tasks an engine should get.
@@ -35,6 +37,9 @@ uint64_t scheduler_bounded(uint64_t quota, uint64_t in_flight, uint64_t share, u
  * line, unless it waits for others. */
 void scheduler_joins(struct request *request);
 void scheduler_leaves(struct request *request); /* it never will again */
+
+/* Whether tasks of the map may begin on the engine, if there are any. */
+bool scheduler_allows(const struct request *request, const struct engine *engine);
 
 /* Hand out what can be handed out. */
 void scheduler_run(struct cluster *cluster);

@@ -231,6 +231,18 @@ static int take_close(struct engine *engine, const struct frame *frame)
 	return 0;
 }
 
+static int take_recall(struct engine *engine, const struct frame *frame)
+{
+	Ipp__Recall *recall = ipp__recall__unpack(NULL, frame->head_bytes, frame->head);
+
+	if (!recall)
+		return -EPROTO;
+	recall->count = work_recall(engine, recall->request);
+	link_send(engine->controller, FRAME_RECALL, &recall->base, NULL);
+	ipp__recall__free_unpacked(recall, NULL);
+	return 0;
+}
+
 static int take_probe(struct engine *engine, const struct frame *frame)
 {
 	const struct progress progress = worker_progress(engine->worker);
@@ -255,6 +267,7 @@ static const struct {
 	{FRAME_CANCEL, take_cancel, true},    {FRAME_CLOSE, take_close, true},
 	{FRAME_PROBE, take_probe, true},      {FRAME_PULL, take_pull, true},
 	{FRAME_LIST, take_list, true},	      {FRAME_REMOVE, take_remove, true},
+	{FRAME_RECALL, take_recall, true},
 };
 
 static void obey(struct engine *engine, const struct frame *frame)

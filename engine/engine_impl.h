@@ -92,4 +92,8 @@ int work_add_errand(struct engine *engine, uint16_t type, uint64_t request, uint
  * -ENOMEM. */
 int work_cancel(struct engine *engine, uint64_t request);
 
+/* Forget what of the request waits behind the task that runs; how many tasks that were.  None where
+ * it cannot be told what runs. */
+uint64_t work_recall(struct engine *engine, uint64_t request);
+
 #endif

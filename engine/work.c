@@ -545,6 +545,44 @@ int work_cancel(struct engine *engine, uint64_t request)
 	return 0;
 }
 
+/* Tasks of the request behind the one that runs. */
+static uint64_t n_behind(const struct engine *engine, uint64_t request, const struct progress *task)
+{
+	const struct slice *slice = engine->queue.first;
+	uint64_t n = 0;
+
+	while (slice && (slice->request != task->request || task->index < slice->from ||
+			 task->index >= slice->to))
+		slice = slice->next;
+	if (slice && slice->request == request)
+		n = slice->to - task->index - 1;
+	for (slice = slice ? slice->next : NULL; slice; slice = slice->next)
+		if (slice->request == request && slice->items) /* else it is an errand */
+			n += slice->to - slice->from;
+	return n;
+}
+
+/* A task that can be seen is the last that the worker has begun, and it begins no other.  Where the
+ * end of a task is known before its turn, that is among those that would be forgotten. */
+uint64_t work_recall(struct engine *engine, uint64_t request)
+{
+	struct slices forgotten;
+	struct progress task;
+	uint64_t n;
+
+	if (engine->verdicts || !slices_have(&engine->queue, request))
+		return 0;
+	hold(engine);
+	if (!worker_running(engine->worker, &task) || !task.running)
+		return 0;
+	n = n_behind(engine, request, &task);
+	slices_init(&forgotten);
+	if (slices_move_last(&engine->queue, request, n, &forgotten) < 0)
+		return 0;
+	slices_clear(&forgotten);
+	return n;
+}
+
 void work_end(struct engine *engine)
 {
 	worker_free(engine->worker);

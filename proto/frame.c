@@ -78,6 +78,7 @@ const char *frame_name(unsigned type)
 		[FRAME_HEALTH] = "HEALTH",     [FRAME_STATUS] = "STATUS",
 		[FRAME_REQUESTS] = "REQUESTS", [FRAME_SHARE] = "SHARE",
 		[FRAME_DRAIN] = "DRAIN",       [FRAME_HOLD] = "HOLD",
+		[FRAME_RECALL] = "RECALL",
 	};
 
 	return type > 0 && type < FRAME_TYPES ? names[type] : "unknown";

@@ -58,6 +58,7 @@ enum frame_type {		   /* head (proto/ipp.proto) */
 		  FRAME_SHARE,	   /* Share */
 		  FRAME_DRAIN,	   /* Drain */
 		  FRAME_HOLD,	   /* no head: the engine to its worker, which says it back */
+		  FRAME_RECALL,	   /* Recall */
 		  FRAME_TYPES
 };
 

@@ -196,13 +196,18 @@ void slices_append(struct slices *slices, struct slice *slice)
 	slices->n_tasks += slice->to - slice->from;
 }
 
-void slices_prepend(struct slices *slices, struct slice *slice)
+static void insert_at(struct slices *slices, struct slice **at, struct slice *slice)
 {
-	slice->next = slices->first;
-	slices->first = slice;
+	slice->next = *at;
+	*at = slice;
 	if (!slice->next)
 		slices->last = &slice->next;
 	slices->n_tasks += slice->to - slice->from;
+}
+
+void slices_prepend(struct slices *slices, struct slice *slice)
+{
+	insert_at(slices, &slices->first, slice);
 }
 
 static struct slice *unlink_at(struct slices *slices, struct slice **at)
@@ -243,6 +248,50 @@ struct slice *slices_take_at(struct slices *slices, struct slice **at, uint64_t 
 struct slice *slices_take(struct slices *slices, uint64_t n)
 {
 	return slices_take_at(slices, &slices->first, n);
+}
+
+uint64_t slices_count(const struct slices *slices, uint64_t request)
+{
+	uint64_t n = 0;
+
+	for (const struct slice *slice = slices->first; slice; slice = slice->next)
+		if (slice->request == request)
+			n += slice->to - slice->from;
+	return n;
+}
+
+int slices_move_last(struct slices *slices, uint64_t request, uint64_t n, struct slices *to)
+{
+	const uint64_t had = slices_count(slices, request);
+	struct slice **at = &slices->first, **put = &to->first;
+	uint64_t stay = had - n;
+
+	if (n > had)
+		return -ERANGE;
+	while (*at) {
+		struct slice *slice = *at;
+		const uint64_t length = slice->to - slice->from;
+
+		if (slice->request != request || stay >= length) {
+			stay -= slice->request == request ? length : 0;
+			at = &slice->next;
+			continue;
+		}
+		if (stay > 0) { /* no other was moved yet */
+			slice = slice_new(request, slice->items, slice->from + stay, slice->to);
+			if (!slice)
+				return -ENOMEM;
+			(*at)->to = slice->from;
+			slices->n_tasks -= length - stay;
+			at = &(*at)->next;
+			stay = 0;
+		} else {
+			unlink_at(slices, at);
+		}
+		insert_at(to, put, slice);
+		put = &slice->next;
+	}
+	return 0;
 }
 
 bool slices_in_turn(const struct slices *slices, const Ipp__Results *results)

@@ -167,7 +167,7 @@ static const uint16_t clients[] = {FRAME_ROSTER, FRAME_PUSH,   FRAME_CALL,     F
 				   FRAME_REMOVE, FRAME_FETCH,  FRAME_REQUESTS, FRAME_STATUS,
 				   FRAME_ENOUGH, FRAME_DRAIN};
 static const uint16_t engines[] = {FRAME_RESULTS, FRAME_DONE,	FRAME_NOTICE, FRAME_HEALTH,
-				   FRAME_SHARE,	  FRAME_REMOVE, FRAME_DRAIN};
+				   FRAME_SHARE,	  FRAME_REMOVE, FRAME_DRAIN,  FRAME_RECALL};
 
 static void happens(struct source *source)
 {

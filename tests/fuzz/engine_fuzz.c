@@ -286,9 +286,9 @@ static void begin_task(void)
 }
 
 /* What engines know from a controller, and from a worker. */
-static const uint16_t controllers[] = {FRAME_PUSH,   FRAME_CALL,   FRAME_TASKS, FRAME_CANCEL,
-				       FRAME_CLOSE,  FRAME_PROBE,  FRAME_PULL,	FRAME_LIST,
-				       FRAME_REMOVE, FRAME_GOODBYE};
+static const uint16_t controllers[] = {FRAME_PUSH,   FRAME_CALL,    FRAME_TASKS, FRAME_CANCEL,
+				       FRAME_CLOSE,  FRAME_PROBE,   FRAME_PULL,	 FRAME_LIST,
+				       FRAME_REMOVE, FRAME_GOODBYE, FRAME_RECALL};
 static const uint16_t workers[] = {FRAME_RESULTS, FRAME_PUSH, FRAME_HOLD};
 
 static void next_cb(evutil_socket_t fd, short what, void *arg)

@@ -57,6 +57,7 @@ static const ProtobufCMessageDescriptor *const heads[FRAME_TYPES] = {
 	[FRAME_REQUESTS] = &ipp__requests__descriptor,
 	[FRAME_SHARE] = &ipp__share__descriptor,
 	[FRAME_DRAIN] = &ipp__drain__descriptor,
+	[FRAME_RECALL] = &ipp__recall__descriptor,
 };
 
 /* Requests 1 to 3 of clients 1 to 3, small numbers, or any. */

@@ -164,6 +164,17 @@ sample=$programs/tests/modules/sample.so
 	[ "$output" = $'0\n1' ]
 }
 
+@test "what waits behind a task that takes long is run by an engine that is idle" {
+	mkdir ended
+	# shellcheck disable=SC2016
+	ipp map --engines 2 --unordered --timeout 30 -- sh -c 'if [ $1 = 60 ]; then until [ $(ls ended | wc -l) = 119 ]; do sleep 0.05; done; fi
+		>ended/$1; echo $1' sh ::: 0:120
+	show
+	[ "$status" = 0 ]
+	[ "$(printf '%s\n' "${lines[@]}" | sort -n)" = "$(seq 0 119)" ]
+	[ "${lines[-1]}" = 60 ]
+}
+
 @test "a high-water mark lets an engine have so many tasks" {
 	ipp map --engines 1 --hwm 3 --chunk 2 -- echo ::: 0:100
 	[ "$status" = 0 ]

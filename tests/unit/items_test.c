@@ -86,6 +86,38 @@ static void taking_part_of_a_slice_leaves_the_rest(void **state)
 	assert_null(slices_take(&slices, 1));
 }
 
+static void the_last_of_a_request_are_moved_in_their_order(void **state)
+{
+	struct slices to;
+
+	(void)state;
+	slices_init(&to);
+	slices_append(&to, slice_new(1, NULL, 20, 30));
+	append(1, 0, 4);
+	append(2, 0, 1);
+	append(1, 4, 6);
+	append(1, 9, 10);
+	assert_int_equal(slices_move_last(&slices, 1, 8, &to), -ERANGE);
+	assert_int_equal(slices_move_last(&slices, 1, 5, &to), 0);
+	assert_int_equal(slices.n_tasks, 3);
+	assert_first(1, 0, 2);
+	assert_int_equal(slices.first->next->request, 2);
+	append(3, 0, 1); /* the end was moved, too */
+	assert_int_equal(slices.first->next->next->request, 3);
+	assert_int_equal(slices_move_last(&slices, 3, 1, &to), 0);
+	assert_int_equal(to.n_tasks, 16);
+	for (size_t i = 0; i < 5; i++) {
+		static const uint64_t from[] = {0, 2, 4, 9, 20}, end[] = {1, 4, 6, 10, 30};
+		struct slice *slice = slices_pop(&to);
+
+		assert_int_equal(slice->request, i == 0 ? 3 : 1);
+		assert_int_equal(slice->from, from[i]);
+		assert_int_equal(slice->to, end[i]);
+		slice_free(slice);
+	}
+	assert_null(to.first);
+}
+
 static void finished_tasks_leave_one_by_one(void **state)
 {
 	(void)state;
@@ -355,6 +387,7 @@ int main(void)
 		TEST(a_queue_is_first_in_first_out),
 		TEST(what_is_put_back_comes_first),
 		TEST(taking_part_of_a_slice_leaves_the_rest),
+		TEST(the_last_of_a_request_are_moved_in_their_order),
 		TEST(finished_tasks_leave_one_by_one),
 		TEST(a_request_is_dropped_from_the_midst_of_others),
 		TEST(results_are_in_turn_when_they_are_of_the_first_tasks),
