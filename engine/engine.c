@@ -327,7 +327,8 @@ static void arrived(struct engine *engine, struct blob *payload)
 }
 
 /* The variable has been set anew or removed, or the request has ended: of that one's tasks, which
- * are held, nobody awaits results, and they fail for want of the payload. */
+ * are held, nobody awaits results, and they fail for want of the payload.  Neighbours that wait for
+ * it here are to ask the controller themselves. */
 static void is_gone(struct engine *engine)
 {
 	struct held *held = engine->fetching;
@@ -347,6 +348,7 @@ static void is_gone(struct engine *engine)
 	ipp__push__free_unpacked(push, NULL);
 	ipp__call__free_unpacked(call, NULL);
 	held_free(held);
+	share_arrived(engine->share, engine->fetching_serial);
 	go_on(engine);
 }
 

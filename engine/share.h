@@ -30,8 +30,8 @@ void share_close(struct share *share); /* NULL is fine */
 
 const char *share_name(const struct share *share);
 
-/* Number `serial` has come: give it to those who wait for it.  Who asks for an earlier one
- * that is not here any more is refused from now on, and not left waiting. */
+/* Number `serial` has come, or never will: give it to those who wait for it, or refuse them.  Who
+ * asks for it or an earlier one that is not here is refused from now on, and not left waiting. */
 void share_arrived(struct share *share, uint64_t serial);
 
 /* Ask the neighbour that listens at `name`; one at a time.  on_fetched() comes from the loop. */

@@ -1,76 +1,18 @@
 /* proto/link.h over TLS, proto/dial.h and proto/identity.h, on loopback. */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <event2/listener.h>
-#include <netinet/in.h>
-#include <openssl/ssl.h>
-#include <stdio.h>
 
-#include "proto/connection.h"
 #include "proto/dial.h"
-#include "proto/identity.h"
 #include "proto/unix_socket.h"
-#include "tests/unit/wire.h"
-
-static struct event_base *base;
-static struct identity *server_identity, *client_identity;
-static SSL_CTX *server_context;
-static struct evconnlistener *listener;
-static struct peer *server; /* of the connection accepted last */
-static struct connection connection;
-static char address[64], *addresses[4];
-static struct ipp_error err;
+#include "tests/unit/tls_server.h"
 
 /* How the dial ended. */
 static struct peer client;
 static bool dialled;
 
-static struct peer *others[16]; /* accepted before */
-static size_t n_others;
-
-static void accepted(struct evconnlistener *which, evutil_socket_t fd, struct sockaddr *from, int n,
-		     void *arg)
-{
-	(void)which;
-	(void)from;
-	(void)n;
-	(void)arg;
-	if (server)
-		others[n_others++] = server;
-	server = calloc(1, sizeof(*server));
-	server->link = link_tls(base, fd, SSL_new(server_context), true, &peer_events, server);
-	link_trust(server->link);
-}
-
-static uint16_t port_of(int fd)
-{
-	struct sockaddr_in name;
-	socklen_t bytes = sizeof(name);
-
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&name, &bytes), 0);
-	return ntohs(name.sin_port);
-}
-
 static int setup(void **state)
 {
-	struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-
 	(void)state;
-	base = event_base_new();
-	assert_int_equal(identity_new(&server_identity, &err), 0);
-	assert_int_equal(identity_new(&client_identity, &err), 0);
-	server_context = identity_tls_context(server_identity);
-	listener = evconnlistener_new_bind(base, accepted, NULL, LEV_OPT_CLOSE_ON_FREE, 16,
-					   (struct sockaddr *)&any, sizeof(any));
-	sprintf(address, "127.0.0.1:%u", port_of(evconnlistener_get_fd(listener)));
-	addresses[0] = address;
-	connection = (struct connection){.job = (char *)"1",
-					 .host = (char *)"n1",
-					 .unix_name = (char *)"slurm-ipp/test/nobody",
-					 .addresses = addresses,
-					 .n_addresses = 1,
-					 .fingerprint = identity_fingerprint(server_identity),
-					 .identity_pem = identity_pem(client_identity)};
+	server_open();
 	client = (struct peer){.link = NULL};
 	dialled = false;
 	return 0;
@@ -81,17 +23,7 @@ static int teardown(void **state)
 	(void)state;
 	peer_forget(&client);
 	link_free(client.link);
-	if (server)
-		peer_free(server);
-	while (n_others > 0)
-		peer_free(others[--n_others]);
-	server = NULL;
-	evconnlistener_free(listener);
-	SSL_CTX_free(server_context);
-	identity_free(server_identity);
-	identity_free(client_identity);
-	free(connection.identity_pem);
-	event_base_free(base);
+	server_close();
 	return 0;
 }
 
