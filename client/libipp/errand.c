@@ -90,8 +90,13 @@ int ipp_submit_errand(struct ipp_client *client, const struct ipp_errand *errand
 		return ipp_fail(err, EINVAL, "%d is nothing to do with a variable", errand->what);
 	if (errand->n_targets == 0)
 		return ipp_fail(err, EINVAL, "there is no engine to do it on: give targets");
+	if (errand->what != IPP_LIST && !errand->name)
+		return ipp_fail(err, EINVAL, "the variable has no name: give one");
 	if (errand->what != IPP_LIST && variable_check_name(errand->name, err) < 0)
 		return -EINVAL;
+	if (errand->what <= IPP_SCATTER && !errand->value && !errand->path)
+		return ipp_fail(err, EINVAL, "'%s' has no value: give one, or the path of its file",
+				errand->name);
 	return request_submit(client, &as, begin, errand, out, err);
 }
 

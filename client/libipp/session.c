@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <limits.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -382,7 +383,8 @@ int ipp_fd(const struct ipp_client *client, short *what)
 static int find_and_reach(struct ipp_client *client, const struct ipp_connect *options,
 			  struct ipp_error *err)
 {
-	const int timeout_ms = options->timeout_ms ? (int)options->timeout_ms : SESSION_TIMEOUT_MS;
+	const unsigned given_ms = options->timeout_ms ? options->timeout_ms : SESSION_TIMEOUT_MS;
+	const int timeout_ms = given_ms < INT_MAX ? (int)given_ms : INT_MAX;
 	int found = options->cluster ? discover_named(&client->connection, options->cluster, err)
 				     : discover(&client->connection, err);
 	int rc;

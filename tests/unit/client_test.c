@@ -585,6 +585,15 @@ static void an_errand_that_makes_no_sense_is_refused(void **state)
 	assert_non_null(strstr(err.text, "give targets"));
 	one = (struct ipp_errand){.what = IPP_PULL, .targets = both, .n_targets = 2, .name = "1x"};
 	assert_int_equal(ipp_submit_errand(client, &one, &request, &err), -EINVAL);
+	one.name = NULL;
+	assert_int_equal(ipp_submit_errand(client, &one, &request, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "has no name"));
+	one = (struct ipp_errand){.what = IPP_PUSH, .targets = both, .n_targets = 2, .name = "x"};
+	assert_int_equal(ipp_submit_errand(client, &one, &request, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "'x' has no value"));
+	one.what = IPP_SCATTER;
+	assert_int_equal(ipp_submit_errand(client, &one, &request, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "'x' has no value"));
 }
 
 struct counted {
