@@ -4,35 +4,35 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "client/verb.h"
 
-#define TIMEOUT_S 60
+#define TIMEOUT_MS 60000
 #define ENGINES_MAX 65536
 #define LOOK_AGAIN_MS 20
 
 struct wait {
-	uint64_t n_engines, timeout_s;
-	time_t until; /* CLOCK_MONOTONIC */
+	uint64_t n_engines;
+	uint32_t timeout_ms;
+	double until_s; /* verb_seconds() */
 	struct ipp_client *client;
 };
 
 static bool nap(const struct wait *wait)
 {
 	const struct timespec nap = {.tv_nsec = LOOK_AGAIN_MS * 1000000L};
-	struct timespec now;
 
 	nanosleep(&nap, NULL);
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec < wait->until;
+	return verb_seconds() < wait->until_s;
 }
 
 /* The controller may be started after us: until then there is no file that names it. */
 static int await_controller(struct wait *wait, struct ipp_error *err)
 {
-	const struct ipp_connect options = {.timeout_ms = (unsigned)wait->timeout_s * 1000};
+	const struct ipp_connect options = {.timeout_ms = wait->timeout_ms};
 	int rc;
 
 	do
@@ -40,9 +40,8 @@ static int await_controller(struct wait *wait, struct ipp_error *err)
 	while (rc == -ENOENT && nap(wait));
 	if (rc == -ENOENT)
 		ipp_fail(err, ENOENT,
-			 "ipp-run: no controller after %llu s; start ipp-controller in this job, "
-			 "on this node",
-			 (unsigned long long)wait->timeout_s);
+			 "no controller after %g s; start ipp-controller in this job, on this node",
+			 wait->timeout_ms / 1000.0);
 	return rc;
 }
 
@@ -55,10 +54,11 @@ static int fail_missing(const struct wait *wait, const struct ipp_engine *engine
 		missing++;
 	return ipp_fail(
 		err, ETIMEDOUT,
-		"ipp-run: %zu of %llu engines after %llu s; missing engine %u%s; see what srun "
-		"ipp-engine says, and whether it still runs: squeue -s",
-		n, (unsigned long long)wait->n_engines, (unsigned long long)wait->timeout_s,
-		missing, n + 1 < wait->n_engines ? " and others" : "");
+		"%zu of %llu engines after %g s; missing engine %u%s; those of ipp-run start and "
+		"--ipp-engines are as many as were asked for then, and of those started by hand "
+		"see what ipp-engine says, and whether its step still runs: squeue -s",
+		n, (unsigned long long)wait->n_engines, wait->timeout_ms / 1000.0, missing,
+		n + 1 < wait->n_engines ? " and others" : "");
 }
 
 static int await_engines(const struct wait *wait, struct ipp_error *err)
@@ -86,11 +86,13 @@ static void alarm_handler(int number)
 }
 
 /* Wait for each to end.  An exit code: tasks that failed, or that one ended without all of them. */
-static int await_requests(const uint64_t *ids, int n, unsigned timeout_s)
+static int await_requests(const uint64_t *ids, int n, uint32_t timeout_ms)
 {
 	const struct ipp_connect nowhere = {.local_engines = 0};
 	const struct ipp_result none = {0};
 	const struct ipp_fetch only_the_end = {0};
+	const struct itimerval limit = {
+		.it_value = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000}};
 	struct sigaction action = {.sa_handler = alarm_handler};
 	struct ipp_client *client = NULL;
 	uint64_t n_failed = 0;
@@ -102,7 +104,7 @@ static int await_requests(const uint64_t *ids, int n, unsigned timeout_s)
 		return verb_fail(&err);
 	interruptible = client;
 	sigaction(SIGALRM, &action, NULL);
-	alarm(timeout_s);
+	setitimer(ITIMER_REAL, &limit, NULL);
 	for (int i = 0; i < n && (rc == 0 || rc == -ECANCELED); i++) {
 		struct ipp_fetched fetched = {0};
 
@@ -110,8 +112,8 @@ static int await_requests(const uint64_t *ids, int n, unsigned timeout_s)
 		n_failed += fetched.failed;
 		if (rc == -EINTR && timed_out)
 			ipp_fail(&err, ETIMEDOUT,
-				 "ipp-run: not all requests have ended after %u s; they go on",
-				 timeout_s);
+				 "not all requests have ended after %g s; they go on",
+				 timeout_ms / 1000.0);
 		if (rc < 0)
 			worst = verb_fail(&err);
 	}
@@ -122,21 +124,21 @@ static int await_requests(const uint64_t *ids, int n, unsigned timeout_s)
 	return worst ? worst : verb_exit_code(n_failed, &none);
 }
 
-static int wait_for_requests(char **words, int n, unsigned timeout_s)
+static int wait_for_requests(char **words, int n, uint32_t timeout_ms)
 {
 	uint64_t *ids = calloc((size_t)n, sizeof(*ids));
 	struct ipp_error err;
 	int code = 0;
 
 	if (!ids) {
-		ipp_fail(&err, ENOMEM, "ipp-run wait: out of memory");
+		ipp_fail(&err, ENOMEM, "out of memory");
 		return verb_fail(&err);
 	}
 	for (int i = 0; code == 0 && i < n; i++)
 		if (verb_request_id(words[i], &ids[i], &err) < 0)
 			code = verb_fail(&err);
 	if (code == 0)
-		code = await_requests(ids, n, timeout_s);
+		code = await_requests(ids, n, timeout_ms);
 	free(ids);
 	return code;
 }
@@ -151,9 +153,8 @@ static int wait_for(int argc, char **argv)
 	/* A job of -N2 without -n has no SLURM_NTASKS, and srun starts a task a node in it. */
 	const char *tasks = getenv("SLURM_NTASKS") ? getenv("SLURM_NTASKS")
 						   : getenv("SLURM_JOB_NUM_NODES");
-	struct wait wait = {.n_engines = 1, .timeout_s = TIMEOUT_S};
+	struct wait wait = {.n_engines = 1, .timeout_ms = TIMEOUT_MS};
 	struct ipp_error err;
-	struct timespec now;
 	bool engines_given = false, timeout_given = false;
 	int c, rc = 0;
 
@@ -167,7 +168,7 @@ static int wait_for(int argc, char **argv)
 			rc = verb_number("--engines", optarg, 1, ENGINES_MAX, &wait.n_engines,
 					 &err);
 		else if (c == 't')
-			rc = verb_number("--timeout", optarg, 1, 86400, &wait.timeout_s, &err);
+			rc = verb_duration("--timeout", optarg, &wait.timeout_ms, &err);
 		else
 			rc = verb_unknown_option("wait", argc, argv, options, &err);
 	}
@@ -176,9 +177,8 @@ static int wait_for(int argc, char **argv)
 				   "it waits for engines or for requests, not for both");
 	if (rc == 0 && optind < argc)
 		return wait_for_requests(argv + optind, argc - optind,
-					 timeout_given ? (unsigned)wait.timeout_s : 0);
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	wait.until = now.tv_sec + (time_t)wait.timeout_s;
+					 timeout_given ? wait.timeout_ms : 0);
+	wait.until_s = verb_seconds() + wait.timeout_ms / 1000.0;
 	if (rc == 0)
 		rc = await_controller(&wait, &err);
 	if (rc == 0)

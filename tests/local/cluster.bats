@@ -30,6 +30,22 @@ file() { echo "$HOME/.slurm-ipp/local-$(uname -n).json"; }
 	ipp-run stop
 }
 
+@test "who waits for more engines than were started is told so, after parts of a second where those will do" {
+	start 1
+	ipp wait -n 1 --timeout 0.5
+	[ "$status" = 0 ]
+	ipp wait -n 9 --timeout 0.2
+	show
+	[ "$status" = 125 ]
+	[[ $stderr == "ipp-run wait: 1 of 9 engines after 0.2 s; missing engine 1 and others; those of ipp-run start and --ipp-engines are as many as were asked for"* ]]
+	ipp-run stop
+	wait_until 5 none_left
+	ipp wait --timeout 0.2
+	[ "$status" = 125 ]
+	[[ $stderr == "ipp-run wait: no controller after 0.2 s; start ipp-controller"* ]]
+	refused "--timeout 0: give a number of seconds from 0.001" wait --timeout 0
+}
+
 @test "a second start is refused and the first lives" {
 	start 1
 	ipp start -n 1

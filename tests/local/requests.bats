@@ -144,10 +144,10 @@ is() { [ "$(state "$1")" = "$2" ]; }
 	submit map --async --keep-going -- sh -c 'exit $1' sh ::: 0 1 1
 	first=$id
 	submit apply --async --targets 0 -- cat gate
-	ipp wait --timeout 1 "$id"
+	ipp wait --timeout 0.2 "$id"
 	show
 	[ "$status" = 124 ]
-	[[ $stderr == "ipp-run: not all requests have ended after 1 s"* ]]
+	[[ $stderr == "ipp-run wait: not all requests have ended after 0.2 s"* ]]
 	echo >gate
 	ipp wait "$id" "$first"
 	[ "$status" = 2 ]
