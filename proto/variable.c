@@ -24,7 +24,7 @@ int variable_check_name(const char *name, struct ipp_error *err)
 		shown[at] = name[at] >= ' ' && name[at] <= '~' ? name[at] : '?';
 	shown[at] = '\0';
 	return ipp_fail(err, EINVAL,
-			"slurm-ipp: '%s' is no name for a variable or an argument: it takes "
+			"'%s' is no name for a variable or an argument: it takes "
 			"letters, digits and _ . -, begins with a letter or _, and has at most %d "
 			"characters",
 			shown, VARIABLE_NAME_MAX);

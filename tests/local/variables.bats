@@ -297,7 +297,7 @@ says()
 @test "names, values and targets that are none are refused" {
 	start 2
 	says "'1st' is no name for a variable" push 1st=1
-	says "'a b' is no name for a variable" push 'a b=1'
+	says "ipp-run push: 'a b' is no name for a variable" push 'a b=1'
 	says "'' is no name for a variable" push =1
 	says "'x/y' is no name for a variable" pull x/y
 	says "'v' has no =: say NAME=VALUE or NAME=@FILE" push v
