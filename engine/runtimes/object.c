@@ -48,13 +48,26 @@ static bool same_file(const char *path, const struct blob *payload, size_t bytes
 	return same;
 }
 
+/* Why the last dlopen(), of `name`, failed; without that name in front, where it stands mostly. */
+static const char *reason(const char *name)
+{
+	const char *text = dlerror();
+	const size_t n = strlen(name);
+
+	return strncmp(text, name, n) == 0 && strncmp(text + n, ": ", 2) == 0 ? text + n + 2 : text;
+}
+
 static int load_file(struct object *object, const char *path, int flags, struct ipp_error *err)
 {
 	object->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL | flags);
 	if (object->handle)
 		return 0;
-	return ipp_fail(err, access(path, F_OK) < 0 ? ENOENT : ENOEXEC,
-			"cannot load the module %s: %s", path, dlerror());
+	if (access(path, F_OK) < 0)
+		return ipp_fail(
+			err, ENOENT,
+			"cannot load the module %s: %s; one of your own is given by its path, with a /",
+			path, reason(path));
+	return ipp_fail(err, ENOEXEC, "cannot load the module %s: %s", path, reason(path));
 }
 
 static int load_bytes(struct object *object, const char *path, const struct blob *payload,
@@ -71,7 +84,7 @@ static int load_bytes(struct object *object, const char *path, const struct blob
 	object->handle = dlopen(name, RTLD_NOW | RTLD_LOCAL);
 	if (object->handle)
 		return 0;
-	ipp_fail(err, ENOEXEC, "cannot load the module %s: %s", path, dlerror());
+	ipp_fail(err, ENOEXEC, "cannot load the module %s: %s", path, reason(name));
 	close(object->fd);
 	object->fd = -1;
 	return -ENOEXEC;

@@ -171,7 +171,7 @@ settled()
 	[ "$stderr" = "ipp-run: item 0 on engine 0 of $host: I will not" ]
 	ipp map --engines 1 none.so:f ::: 1
 	[ "$status" = 1 ]
-	[[ $stderr == "ipp-run: item 0 on engine "?" of $host: cannot load the module "*"/modules/none.so: "* ]]
+	[[ $stderr == "ipp-run: item 0 on engine "?" of $host: cannot load the module "*"/modules/none.so: cannot open shared object file: No such file or directory; one of your own is given by its path, with a /" ]]
 }
 
 @test "what a module lacks is told in one sentence, for each task that wanted it" {
