@@ -200,17 +200,27 @@ void child_exceeds(int excess, uint32_t timeout_ms, const char *name, const char
 			     name, CHILD_OUTPUT_BYTES >> 20, out ? "stdout" : "stderr", end);
 }
 
-/* Collect what it writes until it has ended, or is killed for going too far: see child_excess(). */
-static int await(pid_t pid, int pidfd, uint32_t timeout_ms, struct outcome *outcome, int *status)
+static void kill_group(pid_t pid)
 {
+	kill(-pid, SIGKILL);
+	kill(pid, SIGKILL); /* it may have moved to another group */
+}
+
+/* Collect what it writes until it has ended, or is killed for going too far, see child_excess(), or
+ * because nothing would tell of its end. */
+static int await(pid_t pid, uint32_t timeout_ms, struct outcome *outcome, int *status)
+{
+	const int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	int64_t deadline_ms = timeout_ms ? child_clock_ms() + timeout_ms : 0;
-	int failed = 0;
+	int failed = pidfd < 0 ? errno : 0;
 
 	struct pollfd on[3] = {{.fd = pidfd, .events = POLLIN},
 			       {.fd = pipes.out[0], .events = POLLIN},
 			       {.fd = pipes.err[0], .events = POLLIN}};
 
-	while (!on[0].revents) {
+	if (failed)
+		kill_group(pid);
+	while (pidfd >= 0 && !on[0].revents) {
 		const int n = poll(on, 3, child_left_ms(deadline_ms));
 
 		if (n < 0)
@@ -224,12 +234,13 @@ static int await(pid_t pid, int pidfd, uint32_t timeout_ms, struct outcome *outc
 		failed = child_excess(deadline_ms, outcome);
 		if (failed) {
 			deadline_ms = 0;
-			kill(-pid, SIGKILL);
-			kill(pid, SIGKILL); /* it may have moved to another group */
+			kill_group(pid);
 		}
 	}
 	while (waitpid(pid, status, 0) < 0 && errno == EINTR)
 		;
+	if (pidfd >= 0)
+		close(pidfd);
 	return failed;
 }
 
@@ -237,7 +248,6 @@ int child_run(const struct child *child, struct outcome *outcome, int *status)
 {
 	int failed = pipes_open();
 	bool alone;
-	int pidfd;
 	pid_t pid;
 
 	if (failed)
@@ -245,9 +255,7 @@ int child_run(const struct child *child, struct outcome *outcome, int *status)
 	pid = start(child);
 	if (pid < 0)
 		return -pid;
-	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	failed = await(pid, pidfd, child->timeout_ms, outcome, status);
-	close(pidfd);
+	failed = await(pid, child->timeout_ms, outcome, status);
 	/* We are a subreaper: whoever it left behind is our child by now. */
 	alone = !orphans_any();
 	if (!alone) {

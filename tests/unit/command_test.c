@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -250,6 +251,25 @@ static void what_leaves_its_session_is_killed_too(void **state)
 	assert_dead(outcome.out);
 }
 
+/* Enough of them to begin it: the pipes are those of the one before. */
+static void one_whose_end_could_not_be_seen_is_killed_and_fails(void **state)
+{
+	struct rlimit limit, none;
+
+	(void)state;
+	RUN(NULL, "true");
+	getrlimit(RLIMIT_NOFILE, &limit);
+	none = limit;
+	none.rlim_cur = 0;
+	setrlimit(RLIMIT_NOFILE, &none);
+	RUN(NULL, "sleep", "1000");
+	setrlimit(RLIMIT_NOFILE, &limit);
+	assert_outcome(IPP__OUTCOME__NO_COMMAND, 126, "cannot run sleep: Too many open files");
+	RUN(NULL, "echo", "out");
+	assert_outcome(IPP__OUTCOME__OK, 0, "");
+	assert_holds(outcome.out, "out\n");
+}
+
 static void it_dies_with_its_worker_by_the_kernels_hand(void **state)
 {
 	(void)state;
@@ -286,6 +306,7 @@ int main(void)
 		TEST(ten_megabytes_come_back_whole),
 		TEST(what_it_leaves_in_the_background_is_killed_and_not_waited_for),
 		TEST(what_leaves_its_session_is_killed_too),
+		TEST(one_whose_end_could_not_be_seen_is_killed_and_fails),
 		TEST(it_dies_with_its_worker_by_the_kernels_hand),
 	};
 
