@@ -21,7 +21,9 @@ static void help(FILE *out)
 		fprintf(out, "  %-8s %s\n", verbs[i]->name, verbs[i]->summary);
 	fputs("Exit codes: 0 all is well; 1-100 so many tasks failed, 101 more; 120 the job ends "
 	      "first;\n"
-	      "125 ipp-run or the cluster; 126, 127 the command cannot be run, is not there; 130 Ctrl-C.\n",
+	      "121 it still runs; 124 --timeout was over; 125 ipp-run or the cluster; 126, 127 the "
+	      "command\n"
+	      "cannot be run, is not there; 130 Ctrl-C.\n",
 	      out);
 }
 
