@@ -54,6 +54,18 @@ int block_read_head(FILE *file, uint64_t left, struct block *out, uint8_t bytes[
 	       out->bytes <= left - BLOCK_HEAD_BYTES - BLOCK_CHECK_BYTES;
 }
 
+bool block_is_torn(const uint8_t *bytes, uint64_t n)
+{
+	struct disk_head head;
+
+	if (n < BLOCK_HEAD_BYTES + BLOCK_CHECK_BYTES)
+		return true;
+	memcpy(&head, bytes, sizeof(head));
+	return memcmp(head.magic, magic, sizeof(magic)) == 0 &&
+	       le64toh(head.bytes) > n - BLOCK_HEAD_BYTES - BLOCK_CHECK_BYTES &&
+	       !memmem(bytes + sizeof(magic), n - sizeof(magic), magic, sizeof(magic));
+}
+
 int block_check(FILE *file, uint64_t left, struct digest *digest, struct block *out)
 {
 	uint8_t bytes[65536], sum[DIGEST_BYTES];

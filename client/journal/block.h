@@ -5,6 +5,7 @@
 #ifndef IPP_CLIENT_JOURNAL_BLOCK_H
 #define IPP_CLIENT_JOURNAL_BLOCK_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "client/journal/digest.h"
@@ -26,6 +27,9 @@ int block_read_head(FILE *file, uint64_t left, struct block *out, uint8_t bytes[
 
 /* Read the whole block that begins here.  1: it is as it was written; else likewise. */
 int block_check(FILE *file, uint64_t left, struct digest *digest, struct block *out);
+
+/* Whether these bytes, in which no whole block begins, are all that was written of one. */
+bool block_is_torn(const uint8_t *bytes, uint64_t n);
 
 /* Bytes of all of it in the file. */
 uint64_t block_size(const struct block *block);

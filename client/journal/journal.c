@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "client/journal/damage.h"
 #include "client/journal/head.h"
 #include "client/journal/past.h"
 #include "client/journal/writer.h"
@@ -102,10 +103,12 @@ static int begin(struct journal *journal, const struct identity *map, struct ipp
 	return ipp_fail(err, -rc, "--journal %s: cannot be written: %m", journal->path);
 }
 
-/* Read what earlier runs left; what comes after the last whole block goes. */
+/* Read what earlier runs left; what comes after the last whole block goes, into a
+ * file of its own if it is more than a block that was torn. */
 static int read_past(struct journal *journal, off_t size, struct ipp_error *err)
 {
 	int rc = past_open(&journal->past, journal->fd, HEAD_BYTES, size, journal->path, err);
+	char kept[DAMAGE_PATH_BYTES];
 	off_t end;
 
 	if (rc < 0)
@@ -113,12 +116,16 @@ static int read_past(struct journal *journal, off_t size, struct ipp_error *err)
 	end = past_end(journal->past);
 	if (end == size)
 		return 0;
+	rc = damage_keep(journal->fd, end, size, journal->path, kept, err);
+	if (rc < 0)
+		return rc;
 	if (ftruncate(journal->fd, end) < 0)
 		return ipp_fail(err, errno, "--journal %s: cannot be written: %m", journal->path);
 	fprintf(stderr,
-		"ipp-run: %s is whole up to byte %lld; the %lld bytes behind are dropped, and what "
+		"ipp-run: %s is whole up to byte %lld; the %lld bytes behind are %s%s, and what "
 		"they told of runs again\n",
-		journal->path, (long long)end, (long long)(size - end));
+		journal->path, (long long)end, (long long)(size - end),
+		rc == 1 ? "damaged and now in " : "dropped", rc == 1 ? kept : "");
 	return 0;
 }
 

@@ -268,6 +268,26 @@ static void what_was_written_is_read_back(void **state)
 	assert_int_equal(read_whole(), n_bytes[3]);
 }
 
+/* PATH.damaged: how many bytes it has, which are the last ones of `whole`; 0: it is not there. */
+static size_t take_damaged(void)
+{
+	char name[64];
+	uint8_t kept[sizeof(whole)];
+	ssize_t n;
+	int fd;
+
+	snprintf(name, sizeof(name), "%s.damaged", path);
+	fd = open(name, O_RDONLY);
+	if (fd < 0)
+		return 0;
+	n = read(fd, kept, sizeof(kept));
+	close(fd);
+	unlink(name);
+	assert_true(n > 0 && (size_t)n <= n_bytes[3]);
+	assert_memory_equal(kept, whole + n_bytes[3] - n, n);
+	return (size_t)n;
+}
+
 static void cut_off_at_any_byte_it_has_what_was_whole_and_goes_on(void **state)
 {
 	(void)state;
@@ -279,19 +299,21 @@ static void cut_off_at_any_byte_it_has_what_was_whole_and_goes_on(void **state)
 		write_whole(n);
 		assert_int_equal(try_open_quietly(&journal), 0);
 		assert_int_equal(check_results(journal), n_results[block < 0 ? 0 : block]);
+		assert_int_equal(take_damaged(), 0);
 		complete(journal);
 		assert_int_equal(truncate(path, 0), 0);
 		write_some();
 	}
 }
 
-static void damaged_at_any_byte_it_has_what_lies_before(void **state)
+static void damaged_at_any_byte_it_has_what_lies_before_and_keeps_the_rest(void **state)
 {
 	(void)state;
 	write_some();
 	for (size_t at = 0; at < n_bytes[3]; at++) {
 		const int block = last_block(at);
 		struct journal *journal = NULL;
+		size_t kept;
 		int rc;
 
 		whole[at] ^= 1;
@@ -303,6 +325,10 @@ static void damaged_at_any_byte_it_has_what_lies_before(void **state)
 		} else {
 			assert_int_equal(rc, 0);
 			assert_int_equal(check_results(journal), n_results[block]);
+			kept = take_damaged();
+			/* The length of the last one may say that it goes on. */
+			assert_true(kept == n_bytes[3] - n_bytes[block] ||
+				    (kept == 0 && block == 2 && at < n_bytes[2] + 16));
 			complete(journal);
 		}
 		assert_int_equal(truncate(path, 0), 0);
@@ -487,7 +513,8 @@ int main(void)
 		cmocka_unit_test_setup(what_was_written_is_read_back, empty),
 		cmocka_unit_test_setup(cut_off_at_any_byte_it_has_what_was_whole_and_goes_on,
 				       empty),
-		cmocka_unit_test_setup(damaged_at_any_byte_it_has_what_lies_before, empty),
+		cmocka_unit_test_setup(
+			damaged_at_any_byte_it_has_what_lies_before_and_keeps_the_rest, empty),
 		cmocka_unit_test_setup(a_disk_that_is_full_at_any_byte_leaves_what_was_whole,
 				       empty),
 		cmocka_unit_test_setup(large_outputs_are_read_back, empty),
