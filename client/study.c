@@ -13,6 +13,7 @@
 
 #define TUTORIAL_ROWS 500
 #define TUTORIAL_FEATURES 50
+#define TICK_MS 500 /* of the journal, while no result comes */
 
 void study_init(struct study *study)
 {
@@ -232,6 +233,21 @@ static int open_journal(const struct study *study, const struct table *table,
 	return rc < 0 ? rc : journal_open(out, study->journal, resume, &identity, err);
 }
 
+static int run_to_end(struct journalled *journalled, struct ipp_client *client,
+		      struct ipp_error *err)
+{
+	struct ipp_request *request = NULL;
+	int rc = ipp_submit(client, &journalled->run, &request, err);
+
+	if (rc == 0) {
+		do
+			rc = journalled_wait(journalled, request, TICK_MS, err);
+		while (rc == -ETIMEDOUT);
+	}
+	ipp_request_free(request); /* which cancels it after an interruption */
+	return rc;
+}
+
 int study_run(const struct study *study, const struct table *table, struct ipp_client *client,
 	      const struct ipp_run *run, uint64_t first, const struct study_progress *progress,
 	      struct ipp_error *err)
@@ -247,9 +263,9 @@ int study_run(const struct study *study, const struct table *table, struct ipp_c
 		return rc;
 	verb_drainable(client);
 	journalled_init(&journalled, run, journal, first);
-	rc = ipp_run(client, &journalled.run, &why);
+	rc = run_to_end(&journalled, client, &why);
 	rc = journalled_verdict(&journalled, rc, &why);
-	if (rc == -ETIME)
+	if (rc == -ETIME || (rc == -EINTR && journal))
 		verb_tell_left(&why, study->journal,
 			       journal ? journal_count(journal) : *progress->n_done,
 			       progress->total);

@@ -214,12 +214,12 @@ void verb_tell_left(struct ipp_error *err, const char *journal, uint64_t n_done,
 		snprintf(of, sizeof(of), " of %llu", (unsigned long long)total);
 	if (journal)
 		ipp_fail(
-			err, ETIME,
+			err, why.code,
 			"%.90s: %llu%s tasks are done and in %.60s; the same command with --resume goes on from there",
 			why.text, (unsigned long long)n_done, of, journal);
 	else
 		ipp_fail(
-			err, ETIME,
+			err, why.code,
 			"%.90s: %llu%s tasks have ended; with --journal FILE and --resume another job goes on from there",
 			why.text, (unsigned long long)n_done, of);
 }

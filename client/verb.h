@@ -72,7 +72,7 @@ void verb_interruptible(struct ipp_client *client); /* that last part alone */
  * SIGTERM is as Ctrl-C. */
 void verb_drainable(struct ipp_client *client);
 
-/* A map ended with -ETIME, and why is in *err: add what that means.
+/* A map ended with -ETIME or -EINTR, and why is in *err: add what that means.
  *   journal  path of the one that has all that is done; NULL: there is none
  *   total    0: not known */
 void verb_tell_left(struct ipp_error *err, const char *journal, uint64_t n_done, uint64_t total);

@@ -202,7 +202,8 @@ static int wait_for(struct map *map, struct ipp_request *request, uint32_t timeo
 		left_ms = (until_s - verb_seconds()) * 1000;
 		if (left_ms > TICK_MS)
 			left_ms = TICK_MS;
-		rc = ipp_wait(request, left_ms > 0 ? (int)left_ms : 0, &map->err);
+		rc = journalled_wait(&map->journalled, request, left_ms > 0 ? (int)left_ms : 0,
+				     &map->err);
 		sinks_tick(&map->sinks);
 	} while (rc == -ETIMEDOUT && verb_seconds() < until_s);
 	return rc;
@@ -231,7 +232,7 @@ static int submit(struct map *map, struct ipp_client *client)
 			 "ipp-run map: the %g s of --timeout are over: %llu tasks have ended, the "
 			 "others are cancelled",
 			 timeout_ms / 1000.0, (unsigned long long)map->n_done);
-	else if (rc == -ETIME)
+	else if (rc == -ETIME || (rc == -EINTR && map->journal))
 		verb_tell_left(&map->err, map->options.journal,
 			       map->journal ? journal_count(map->journal) : map->n_done,
 			       map->total);

@@ -98,6 +98,18 @@ void journalled_fini(struct journalled *journalled)
 	kept_items_fini(&journalled->items);
 }
 
+int journalled_wait(struct journalled *journalled, struct ipp_request *request, int timeout_ms,
+		    struct ipp_error *err)
+{
+	const int rc = ipp_wait(request, timeout_ms, err);
+
+	if (rc != -ETIMEDOUT || !journalled->journal ||
+	    journal_flush(journalled->journal, &journalled->why) == 0)
+		return rc;
+	stop(journalled);
+	return -ECANCELED;
+}
+
 int journalled_verdict(const struct journalled *journalled, int rc, struct ipp_error *err)
 {
 	if (!journalled->stopped)

@@ -30,8 +30,12 @@ void journalled_init(struct journalled *out, const struct ipp_run *map, struct j
 		     uint64_t first);
 void journalled_fini(struct journalled *journalled);
 
-/* rc is what ipp_wait() or ipp_run() returned; where the journal ended the map, its reason takes
- * the place of *err. */
+/* ipp_wait() for `timeout_ms`, and what waits to be put on disk is, however long nothing comes. */
+int journalled_wait(struct journalled *journalled, struct ipp_request *request, int timeout_ms,
+		    struct ipp_error *err);
+
+/* rc is what journalled_wait() or ipp_run() returned; where the journal ended the map, its reason
+ * takes the place of *err. */
 int journalled_verdict(const struct journalled *journalled, int rc, struct ipp_error *err);
 
 /* ipp_take_rest() of such a request: take() is called with the map's owner. */

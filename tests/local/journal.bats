@@ -85,13 +85,41 @@ touchy='echo x >>ran.$1; echo "$IPP_INDEX $1"; [ "$1" != 3 ] || [ -e good ]'
 }
 
 @test "a map that ran out of time goes on later" {
-	ipp map --engines 2 --timeout 1 --journal j -- sh -c 'sleep $1; echo $1' sh ::: 0 1000 0.1
+	ipp map --engines 2 --timeout 3 --journal j -- sh -c 'sleep $1; echo $1' sh ::: 0 1000 0.01
 	[ "$status" = 124 ]
 	[ "$output" = 0 ]
 	[ "$(indices j)" = $'0\n2' ]
-	ipp map --engines 2 --timeout 1 --resume --journal j -- sh -c 'sleep $1; echo $1' sh ::: 0 1000 0.1
+	ipp map --engines 2 --timeout 0.1 --resume --journal j -- sh -c 'sleep $1; echo $1' sh ::: 0 1000 0.01
 	[ "$status" = 124 ]
 	[ "$(indices j)" = $'0\n2' ]
+}
+
+@test "Ctrl-C says how much is done, and how to go on" {
+	# shellcheck disable=SC2016
+	set -- --journal j -- sh -c '[ "$1" -lt 3 ] || [ -e good ] || sleep 1000; echo $1' sh ::: 0:10
+	start 2
+	ipp-run map "$@" >out 2>said &
+	wait_until 20 has_results j 3
+	wait_until 20 n_run sleep 2
+	kill -INT $!
+	status=0
+	wait $! || status=$?
+	cat said
+	[ "$status" = 130 ]
+	[ "$(cat said)" = "ipp-run map: interrupted: 3 of 10 tasks are done and in j; the same command with --resume goes on from there" ]
+	touch good
+	ipp map --resume "$@"
+	[ "$output" = "$(seq 0 9)" ]
+	rm j
+	ipp-run loo --trees 3000 --full-trees --held-out 0:100 --journal j >out 2>said &
+	wait_until 20 has_results j 1
+	kill -INT $!
+	status=0
+	wait $! || status=$?
+	cat said
+	[ "$status" = 130 ]
+	[ "$(cat said)" = "ipp-run loo: interrupted: $(n_results j) of 100 tasks are done and in j; the same command with --resume goes on from there" ]
+	ipp-run stop
 }
 
 # ---- kills ----
@@ -99,7 +127,7 @@ touchy='echo x >>ran.$1; echo "$IPP_INDEX $1"; [ "$1" != 3 ] || [ -e good ]'
 # larger_than BYTES PID: j is, or the process has ended
 larger_than() { (($(stat -c %s j 2>/dev/null || echo 0) > $1)) || gone "$2"; }
 
-# killed_at BYTES ARGS...: run ipp-run until j is so large, and kill it then
+# killed_at BYTES ARGS...: run ipp-run until j is so large, and kill it then; $killed is its exit code
 killed_at()
 {
 	local bytes=$1
@@ -107,7 +135,8 @@ killed_at()
 	ipp-run "$@" </dev/null >>killed.out 2>>killed.err &
 	wait_until 30 larger_than "$bytes" $!
 	kill -9 $! || true # it may have ended
-	wait $! || true
+	killed=0
+	wait $! || killed=$?
 	wait_until 10 none_left
 }
 
@@ -136,11 +165,13 @@ killed_at()
 }
 
 @test "loo that was killed finds the same, to the bit" {
-	set -- --held-out 0:20 --trees 60 --full-trees --json
+	set -- --held-out 0:20 --trees 400 --full-trees --json
 	ipp loo --engines 2 "$@"
 	whole=$(jq -cS 'del(.seconds, .task_seconds)' <<<"$output")
-	killed_at 700 loo --engines 2 "$@" --journal j
+	killed_at 300 loo --engines 2 "$@" --journal j
+	[ "$killed" = 137 ]
 	has_results j 1
+	! has_results j 20
 	ipp loo --engines 2 "$@" --journal j --resume
 	show
 	[ "$(jq -cS 'del(.seconds, .task_seconds)' <<<"$output")" = "$whole" ]
@@ -231,7 +262,7 @@ killed_at()
 
 # ---- wrong use ----
 
-@test "a torn end is dropped and said so, and so is what comes behind a damage" {
+@test "a torn end is dropped and said so; what comes behind a damage is kept in files of its own" {
 	ipp map --engines 1 --chunk 1 --journal j -- echo ::: 0:5
 	cp j whole
 	truncate -s -7 j
@@ -243,12 +274,31 @@ killed_at()
 	[[ $stderr == "ipp-run: j is whole up to byte "*"; the "*" bytes behind are dropped, and what they told of runs again" ]]
 	[ "$(indices j)" = "$(seq 0 4)" ]
 	cp whole j
+	[ ! -e j.damaged ]
 	printf x | dd of=j bs=1 seek=230 conv=notrunc status=none
-	ipp map --engines 1 --journal j --resume -- echo ::: 0:5
+	cp j damaged
+	ln -s elsewhere j.damaged
+	for kept in j.damaged.2 j.damaged.3; do
+		cp damaged j
+		ipp map --engines 1 --journal j --resume -- echo ::: 0:5
+		show
+		[ "$output" = "$(seq 0 4)" ]
+		[[ $stderr == "ipp-run: j is whole up to byte "[12]*"; the "*" bytes behind are damaged and now in $kept, and what they told of runs again" ]]
+		[ "$(indices j)" = "$(seq 0 4)" ]
+		at=${stderr#*byte }
+		tail -c +$((${at%%;*} + 1)) damaged | cmp - $kept
+	done
+	[ ! -e elsewhere ]
+	cp damaged j
+	mkdir locked
+	mv j locked
+	chattr +i locked 2>/dev/null || skip_test "the file system cannot lock a folder"
+	ipp map --engines 1 --journal locked/j --resume -- echo ::: 0:5
+	chattr -i locked
 	show
-	[ "$output" = "$(seq 0 4)" ]
-	[[ $stderr == *"are dropped"* ]]
-	[ "$(indices j)" = "$(seq 0 4)" ]
+	[ "$status" = 125 ]
+	[[ $stderr == "ipp-run map: locked/j is damaged, and left as it is, for the part that cannot be read cannot be copied to locked/j.damaged: "* ]]
+	cmp damaged locked/j
 }
 
 @test "the journal of another map is refused, and stays as it is" {
