@@ -190,6 +190,32 @@ void engine_lose(struct engine *engine, const char *why)
 	cluster_wake(cluster);
 }
 
+static bool any_on(const struct cluster *cluster, const char *host)
+{
+	for (uint32_t rank = 0; rank < cluster->n_ranks; rank++) {
+		const struct engine *engine = engine_find(cluster, rank);
+
+		if (engine && strcmp(engine->host, host) == 0)
+			return true;
+	}
+	return false;
+}
+
+void engine_lose_silent(struct engine *engine, const char *why)
+{
+	struct cluster *cluster = engine->cluster;
+	const bool slurm = strcmp(cluster->setup->job, "local") != 0;
+
+	engine_lose(engine, why);
+	if (slurm && !cluster->ending && strcmp(engine->host, cluster->setup->host) != 0 &&
+	    !any_on(cluster, engine->host))
+		cluster_notice(cluster,
+			       "nothing is heard of %s any more: if it is down, Slurm ends the job "
+			       "soon, unless it was started with sbatch --no-kill, or srun "
+			       "--no-kill",
+			       engine->host);
+}
+
 void engine_give_up(struct engine *engine)
 {
 	char text[256];
@@ -414,7 +440,10 @@ static void on_frame(void *owner, struct link *link, const struct frame *frame)
 static void on_close(void *owner, struct link *link, const struct ipp_error *why)
 {
 	(void)link;
-	engine_lose(owner, why->code ? why->text : "its process ended");
+	if (why->code == ETIMEDOUT || why->code == EHOSTUNREACH || why->code == ENETUNREACH)
+		engine_lose_silent(owner, why->text);
+	else
+		engine_lose(owner, why->code ? why->text : "its process ended");
 }
 
 static const struct link_events events = {.on_frame = on_frame, .on_close = on_close};

@@ -61,6 +61,9 @@ struct engine *engine_find(const struct cluster *cluster, uint32_t rank);
 /* It is lost: close its link, give its tasks to others, tell clients why. */
 void engine_lose(struct engine *engine, const char *why);
 
+/* The same of one that nothing is heard of: what becomes of the job, if its node is lost. */
+void engine_lose_silent(struct engine *engine, const char *why);
+
 /* It is lost for good: what waited for its return fails. */
 void engine_give_up(struct engine *engine);
 

@@ -42,7 +42,7 @@ static void listen_to(struct heartbeat *heartbeat, struct engine *engine, bool l
 		snprintf(why, sizeof(why), "it has been silent for %.3g s; is it stopped%s?",
 			 (HEARTBEAT_PERIODS + 1) * heartbeat->period_ms / 1000.0,
 			 link_ssl(engine->link) ? ", or its node cut off" : "");
-		engine_lose(engine, why);
+		engine_lose_silent(engine, why);
 	}
 }
 

@@ -74,6 +74,7 @@ show()
 	show
 	all_once 60
 	[ "$(noticed '^ipp-run: engine [0-3] on n2 was lost: it has been silent for 8 s; is it stopped, or its node cut off\?' | wc -l)" = "$n_lost" ]
+	[ "$(noticed '^ipp-run: nothing is heard of n2 any more: if it is down, Slurm ends the job soon, unless it was started with sbatch --no-kill' | wc -l)" = 1 ]
 	noticed "^code 0"
 	# Slurm has noticed by now, or does soon: that does not end the job.
 	wait_until 30 n2_is_down
@@ -93,6 +94,7 @@ n2_is_down() { as root head sinfo -hN -n n2 -o %T | grep -q down; }
 	show
 	all_once 60
 	[ "$(noticed '^ipp-run: engine [0-3] on n2 was lost: (it has been silent for 8 s; is it stopped, or its node cut off\?|.*timed out)' | wc -l)" = "$n_lost" ]
+	[ "$(noticed '^ipp-run: nothing is heard of n2 any more' | wc -l)" = 1 ]
 	noticed "^code 0"
 	# The engines themselves give up as well, within 10 s, and do not come back with the link.
 	wait_until 30 no_engine_on_n2
