@@ -65,14 +65,16 @@ static void write_word(FILE *out, const char *word)
 		write_quoted(out, word);
 }
 
-/* As argument_read() reads it. */
-static void write_argument(FILE *out, const struct ipp_argument *argument)
+/* As argument_read() reads it; what holds the rows is typed without its name. */
+static void write_argument(FILE *out, const struct ipp_argument *argument, bool rows)
 {
 	const struct ipp_value *value = &argument->value;
 	char text[DECIMAL_BYTES], *word = NULL;
 	int rc;
 
-	if (argument->file)
+	if (rows)
+		rc = asprintf(&word, "@%s", argument->file);
+	else if (argument->file)
 		rc = asprintf(&word, "%s=@%s", argument->name, argument->file);
 	else if (value->kind == IPP_INTEGER)
 		rc = asprintf(&word, "%s=%" PRId64, argument->name, value->integer);
@@ -96,7 +98,7 @@ static void write_words(FILE *out, char *const *words, const struct ipp_run *run
 			putc(' ', out);
 		write_word(out, words[i]);
 		for (size_t k = 0; i == 0 && k < run->n_arguments; k++)
-			write_argument(out, &run->arguments[k]);
+			write_argument(out, &run->arguments[k], run->rows && k == 0);
 	}
 }
 

@@ -40,6 +40,7 @@ int map_options(struct map_options *options, int argc, char **argv);
 	"  ::: ITEM...           each word; several ::: give each combination, {1}, {2} ...\n" \
 	"  ::: START:STOP[:STEP] a lone range: integers from START to below STOP; a function\n" \
 	"                        takes it without :::\n" \
+	"  @FILE.npy             behind a function: each row of the array (its first axis)\n" \
 	"  -a, --arg-file FILE   each line of it; without items, each line of stdin\n" \
 	"  -0, --null            there items end at NUL bytes, not at newlines\n" \
 	"Which tasks, where and when:\n" \

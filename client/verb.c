@@ -388,7 +388,7 @@ static int take_function(struct verb_words *out, const char *verb, char **words,
 	if (!out->arguments)
 		return ipp_fail(err, ENOMEM, "out of memory");
 	for (size_t i = 1; i <= n; i++) {
-		if (strchr(words[i], '='))
+		if (words[i][0] != '@' && strchr(words[i], '='))
 			argument_read(&out->arguments[out->n_arguments++], words[i], false);
 		else if (out->range)
 			return ipp_fail(err, EINVAL,

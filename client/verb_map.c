@@ -1,6 +1,7 @@
 #include <errno.h>
-#include <stdio.h>
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,6 +14,8 @@
 #include "client/map_options.h"
 #include "client/output.h"
 #include "client/sinks.h"
+#include "proto/array_file.h"
+#include "proto/row_items.h"
 #include "proto/template.h"
 
 #define TICK_MS 500
@@ -20,10 +23,14 @@
 /* Items of functions; what is larger belongs into a variable. */
 #define ITEM_MAX ((size_t)64 << 20)
 
+/* What a function may call the array whose rows are its items. */
+#define ROWS_ARGUMENT "items"
+
 struct map {
 	struct map_options options;
 	struct verb_words words;
 	struct feed *feed;
+	bool by_row;		 /* items are numbers of rows of the first argument */
 	struct kept_items items; /* where sinks need them */
 	struct sinks sinks;
 	struct ipp_run run;
@@ -42,6 +49,42 @@ struct map {
 
 /* ---- items ---- */
 
+/* "@X.npy" behind the function: it is given the array as an argument, and the items are numbers of
+ * its rows. */
+static int feed_rows(struct map *map, const char *path, struct ipp_error *err)
+{
+	struct verb_words *words = &map->words;
+	struct array_file file;
+	struct row_items rows;
+	char range[32];
+	int rc;
+
+	if (!npy_is_named(path))
+		return ipp_fail(err, EINVAL,
+				"ipp-run map: '@%.100s' is no @FILE.npy, whose rows could be the "
+				"items; lines of a file are given by -a FILE",
+				path);
+	rc = array_file_open(&file, path, err);
+	if (rc < 0)
+		return rc;
+	rc = row_items_init(&rows, &file.value, path, err);
+	array_file_close(&file);
+	if (rc < 0)
+		return rc;
+	/* There is room for it: words are arguments, but for this one. */
+	memmove(words->arguments + 1, words->arguments,
+		words->n_arguments++ * sizeof(*words->arguments));
+	words->arguments[0] = (struct ipp_argument){.name = ROWS_ARGUMENT, .file = path};
+	map->by_row = true;
+	snprintf(range, sizeof(range), "0:%" PRIu64, rows.n);
+	return feed_range(map->feed, range, err);
+}
+
+static int feed_behind(struct map *map, const char *word, struct ipp_error *err)
+{
+	return word[0] == '@' ? feed_rows(map, word + 1, err) : feed_range(map->feed, word, err);
+}
+
 static int open_feed(struct map *map)
 {
 	const struct map_options *options = &map->options;
@@ -55,9 +98,13 @@ static int open_feed(struct map *map)
 	for (size_t i = 0; rc == 0 && i < options->n_files; i++)
 		rc = feed_file(map->feed, options->files[i], err);
 	if (rc == 0 && map->words.range)
-		rc = feed_range(map->feed, map->words.range, err);
+		rc = feed_behind(map, map->words.range, err);
 	if (rc == 0 && map->words.items)
 		rc = feed_words(map->feed, map->words.items, map->words.n_items, err);
+	if (rc == 0 && map->by_row && feed_n_lists(map->feed) > 1)
+		return ipp_fail(err, EINVAL,
+				"ipp-run map: the rows of %.100s are the items: leave others out",
+				map->words.range);
 	if (rc < 0 || feed_n_lists(map->feed) > 0)
 		return rc;
 	if (isatty(STDIN_FILENO))
@@ -146,6 +193,7 @@ static void describe(struct map *map)
 				    .n_arguments = map->words.n_arguments,
 				    .argv = map->words.argv,
 				    .n_values = feed_n_lists(map->feed),
+				    .rows = map->by_row,
 				    .task_timeout_ms = options->task_timeout_ms,
 				    .retries = (uint32_t)options->retries,
 				    .chunk = (uint32_t)options->chunk,
@@ -352,6 +400,7 @@ const struct verb verb_map = {
 		"usage: ipp-run map [OPTION...] -- COMMAND [WORD...] [::: ITEM...]...\n"
 		"       ipp-run map [OPTION...] MODULE.so:NAME [ARGUMENT=VALUE...] [START:STOP[:STEP]] "
 		"[::: ITEM...]...\n"
+		"       ipp-run map [OPTION...] MODULE.so:NAME [ARGUMENT=VALUE...] @FILE.npy\n"
 		"Run it on each item, on whichever engine is free, and print the outputs in the "
 		"order of the\n"
 		"items.  In the words, as with GNU parallel: {} the item, {.} without extension, "

@@ -465,6 +465,11 @@ size_t npy_header(const struct npy *npy, char out[NPY_HEADER_MAX])
 
 /* ---- converting --------------------------------------------------------------------------- */
 
+static bool is_swapped(const struct npy *npy)
+{
+	return npy->dtype[0] != '|' && npy->dtype[0] != NATIVE;
+}
+
 static uint64_t load_bits(const unsigned char *at, size_t bytes, bool swap)
 {
 	uint16_t two;
@@ -565,7 +570,7 @@ static const struct {
 int npy_doubles(const struct npy *npy, const void *data, double *out, const char *whence,
 		struct ipp_error *err)
 {
-	const bool swap = npy->dtype[0] != '|' && npy->dtype[0] != NATIVE;
+	const bool swap = is_swapped(npy);
 	const unsigned char *items = data;
 	uint64_t index[NPY_DIMS_MAX] = {0};
 	size_t stride[NPY_DIMS_MAX]; /* bytes from an item to the next along each axis */
@@ -599,4 +604,19 @@ int npy_doubles(const struct npy *npy, const void *data, double *out, const char
 		}
 	}
 	return 0;
+}
+
+bool npy_integer(const struct npy *npy, const void *item, int64_t *out)
+{
+	const size_t unused = 64 - 8 * npy->item_bytes;
+	uint64_t bits;
+
+	if (!strchr("biu", npy->dtype[1]))
+		return false;
+	bits = load_bits(item, npy->item_bytes, is_swapped(npy));
+	if (npy->dtype[1] == 'i')
+		*out = (int64_t)(bits << unused) >> unused;
+	else
+		*out = npy->dtype[1] == 'b' ? bits != 0 : (int64_t)bits;
+	return npy->dtype[1] != 'u' || bits <= INT64_MAX;
 }

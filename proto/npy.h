@@ -59,4 +59,8 @@ void npy_shape_text(const struct npy *npy, char *out, size_t out_bytes);
 int npy_doubles(const struct npy *npy, const void *data, double *out, const char *whence,
 		struct ipp_error *err);
 
+/* Read one item of any alignment as an integer: of b1 i1 i2 i4 i8 u1 u2 u4 u8.  False: it is of
+ * another dtype, or beyond int64_t. */
+bool npy_integer(const struct npy *npy, const void *item, int64_t *out);
+
 #endif

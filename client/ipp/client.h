@@ -269,6 +269,10 @@ struct ipp_run {
 	int items_fd;
 	size_t n_values; /* each item is so many texts, with a NUL between; 0 is 1 */
 
+	/* Of maps of functions: an item i, an integer, stands for row i of the first argument, an
+	 * array in C order, and that row is what the function sees as its item. */
+	bool rows;
+
 	/* A task ended; in input order unless `unordered`.  Returns 0, or anything else to stop the
 	 * request.  NULL: results are kept for ipp_next(). */
 	int (*done)(void *owner, const struct ipp_result *result);

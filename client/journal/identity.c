@@ -119,6 +119,8 @@ int identity_init(struct identity *out, const struct ipp_run *run,
 		add_command(digest, run->argv);
 	if (rc == 0)
 		rc = add_arguments(digest, run->arguments, run->n_arguments, err);
+	if (rc == 0 && run->rows)
+		add_text(digest, "rows");
 	if (rc == 0)
 		rc = add_arguments(digest, variables, n_variables, err);
 	digest_end(digest, out->digest);

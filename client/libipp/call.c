@@ -5,10 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/libipp/array_file.h"
 #include "client/libipp/given.h"
 #include "client/libipp/module_file.h"
 #include "client/libipp/session.h"
+#include "proto/array_file.h"
+#include "proto/row_items.h"
 #include "proto/value.h"
 
 /* An argument, its head, and the file that it may lie in. */
@@ -133,6 +134,19 @@ static Ipp__Condition condition_of(const struct ipp_condition *condition)
 	return out;
 }
 
+static int check_rows(const struct parts *parts, const struct ipp_run *run, struct ipp_error *err)
+{
+	const struct ipp_argument *first = run->arguments;
+	struct row_items rows;
+
+	if (!run->function || run->n_targets > 0 || parts->n == 0)
+		return ipp_fail(err, EINVAL,
+				"rows are items of a map of a function, whose first argument is "
+				"their array");
+	return row_items_init(&rows, parts->at[0].value, first->file ? first->file : first->name,
+			      err);
+}
+
 /* Arguments, the module and conditions have been filled in. */
 static void send(struct ipp_client *client, Ipp__Call *call, Ipp__Targets *targets,
 		 const struct ipp_run *run, struct blob *payload)
@@ -159,6 +173,7 @@ static void send(struct ipp_client *client, Ipp__Call *call, Ipp__Targets *targe
 	call->detached = run->detached;
 	call->values = (uint32_t)run->n_values;
 	call->first_failure_ends = run->first_failure_ends;
+	call->rows = run->rows;
 	if (run->n_targets > 0) {
 		targets->ranks = (uint32_t *)run->targets;
 		targets->n_ranks = run->n_targets;
@@ -179,6 +194,8 @@ static int send_all(struct ipp_client *client, uint64_t request, const struct ip
 	struct blob *payload = NULL;
 	int rc = describe_arguments(&parts, run, err);
 
+	if (rc == 0 && run->rows)
+		rc = check_rows(&parts, run, err);
 	if (rc == 0 && run->function)
 		rc = module_file_get(&client->module, run->function, &module, err);
 	if (rc == 0)

@@ -1,10 +1,10 @@
 #include <errno.h>
 
-#include "client/libipp/array_file.h"
 #include "client/libipp/errand.h"
 #include "client/libipp/given.h"
 #include "client/libipp/request.h"
 #include "client/libipp/session.h"
+#include "proto/array_file.h"
 #include "proto/value.h"
 #include "proto/variable.h"
 

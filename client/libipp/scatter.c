@@ -1,10 +1,10 @@
 #include <errno.h>
 
-#include "client/libipp/array_file.h"
 #include "client/libipp/errand.h"
 #include "client/libipp/request.h"
 #include "client/libipp/rows.h"
 #include "client/libipp/session.h"
+#include "proto/array_file.h"
 
 #define BACKLOG_MAX (4u << 20)
 

@@ -3,7 +3,8 @@
  *   cc -shared -fPIC -o module.so module.c $(pkg-config --cflags libipp)
  *   ipp-run map ./module.so:square ::: 1 2 3
  *   ipp-run map ./module.so:scale w=@w.npy 1:4
- *   ipp-run push x=@x.npy && ipp-run apply ./module.so:mean */
+ *   ipp-run push x=@x.npy && ipp-run apply ./module.so:mean
+ *   ipp-run map ./module.so:mean @x.npy */
 #include <ipp/module.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +12,8 @@
 
 IPP_MODULE
 
-/* The item, which is an integer in ranges and a text from the command line. */
+/* The item, which is an integer in ranges, a text from the command line, and of an array what that
+ * is of.  Numbers have a text, too. */
 int square(struct ipp_call *call)
 {
 	const struct ipp_value *item = ipp_item(call);
@@ -19,17 +21,19 @@ int square(struct ipp_call *call)
 
 	if (item->kind == IPP_INTEGER)
 		return ipp_return_integer(call, item->integer * item->integer);
-	if (item->kind == IPP_TEXT && sscanf(item->text, "%lf", &number) == 1)
+	if (sscanf(item->text, "%lf", &number) == 1)
 		return ipp_return_real(call, number * number);
 	return ipp_fail_call(
 		call,
 		"square needs a number as its item: ipp-run map ./module.so:square ::: 1 2 3");
 }
 
-/* Of the variable x on this engine, read where it lies: engines of one node share it. */
+/* Of the item, where it is a row of an array, else of the variable x on this engine; read where it
+ * lies: engines of one node share it. */
 int mean(struct ipp_call *call)
 {
-	const struct ipp_value *x = ipp_variable(call, "x");
+	const struct ipp_value *item = ipp_item(call);
+	const struct ipp_value *x = item->kind == IPP_ARRAY ? item : ipp_variable(call, "x");
 	const double *data;
 	double sum = 0;
 	size_t n;

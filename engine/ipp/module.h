@@ -95,7 +95,9 @@ static inline const struct ipp_value *ipp_variable(const struct ipp_call *call, 
 }
 
 /* The map's item for this task, never NULL: IPP_INTEGER in a range, IPP_TEXT elsewhere, IPP_NONE in
- * a direct view.  It always has a text: that of an integer is its digits, that of IPP_NONE "". */
+ * a direct view.  Of a map over the rows of an array it is such a row, where it lies: a number of
+ * an array of one axis, else an array of the other axes, aligned as its dtype needs.  It always has
+ * a text: that of a number is its digits, that of an array or of IPP_NONE "". */
 static inline const struct ipp_value *ipp_item(const struct ipp_call *call)
 {
 	return call->services->item(call);

@@ -1,6 +1,8 @@
 /* engine/runtimes/native.c - functions of shared objects, written against ipp/module.h. */
 #include <dlfcn.h>
 #include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,12 +13,15 @@
 #include "engine/variables.h"
 #include "proto/error.h"
 #include "proto/npy.h"
+#include "proto/row_items.h"
 #include "proto/variable.h"
 
 struct native {
 	struct object object;
 	ipp_function *function;
 	const struct variables *arguments;
+	bool by_row; /* items are these */
+	struct row_items rows;
 	void *shared; /* ipp_state() */
 	void (*release)(void *);
 };
@@ -26,6 +31,8 @@ struct native_call {
 	struct native *native;
 	const struct task *task;
 	struct outcome *outcome;
+	struct ipp_value item;
+	char text[ROW_ITEM_TEXT];
 };
 
 static struct native_call *native_call(const struct ipp_call *call)
@@ -45,7 +52,7 @@ static const struct ipp_value *variable(const struct ipp_call *call, const char 
 
 static const struct ipp_value *item(const struct ipp_call *call)
 {
-	return &native_call(call)->task->item;
+	return &native_call(call)->item;
 }
 
 static uint64_t place(const struct ipp_call *call)
@@ -204,6 +211,18 @@ static int find(struct native *native, const char *path, const char *name, struc
 	return 0;
 }
 
+static int find_rows(struct native *native, const Ipp__Call *call, struct ipp_error *err)
+{
+	const char *name = call->n_arguments > 0 ? call->arguments[0]->name : "";
+	const struct ipp_value *array = variables_get(native->arguments, name);
+
+	if (!array)
+		return ipp_fail(err, EINVAL,
+				"its items are to be rows of its first argument, and it has none");
+	native->by_row = true;
+	return row_items_init(&native->rows, array, name, err);
+}
+
 static void native_close(void *opened)
 {
 	struct native *native = opened;
@@ -234,6 +253,8 @@ static int native_open(void **opened, const Ipp__Call *call, const struct variab
 	rc = object_load(&native->object, path, payload, call->module_bytes, err);
 	if (rc == 0)
 		rc = find(native, path, colon + 1, err);
+	if (rc == 0 && call->rows)
+		rc = find_rows(native, call, err);
 	if (rc < 0)
 		native_close(native);
 	else
@@ -241,12 +262,35 @@ static int native_open(void **opened, const Ipp__Call *call, const struct variab
 	return rc;
 }
 
+/* In place of its number; numbers come from outside. */
+static int take_row(struct native_call *call)
+{
+	const struct row_items *rows = &call->native->rows;
+	const uint64_t i = (uint64_t)call->item.integer;
+
+	if (call->item.kind != IPP_INTEGER || i >= rows->n) {
+		outcome_fail(call->outcome, IPP__OUTCOME__ERROR, EINVAL,
+			     "its item '%.60s' is none of the %" PRIu64 " rows of its array",
+			     call->item.text, rows->n);
+		return -EINVAL;
+	}
+	row_items_get(rows, i, &call->item, call->text);
+	return 0;
+}
+
 static void native_run(void *opened, const struct task *task, struct outcome *outcome)
 {
 	struct native *native = opened;
-	struct native_call call = {{&services}, native, task, outcome};
-	const int rc = native->function(&call.call);
+	struct native_call call = {.call = {&services},
+				   .native = native,
+				   .task = task,
+				   .outcome = outcome,
+				   .item = task->item};
+	int rc;
 
+	if (native->by_row && take_row(&call) < 0)
+		return;
+	rc = native->function(&call.call);
 	if (rc != 0 && outcome->kind == IPP__OUTCOME__OK)
 		outcome_fail(outcome, IPP__OUTCOME__ERROR, rc, "it returned %d without saying why",
 			     rc);

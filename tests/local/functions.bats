@@ -91,3 +91,76 @@ sample=$programs/tests/modules/sample.so
 	ipp map --dry-run "$sample:weigh" u=@w.npy 0:1
 	[ "$output" = "$sample:weigh u=@w.npy 0" ]
 }
+
+# npy FILE DTYPE SHAPE FORMAT [NUMBER...] [fortran]: write an array, FORMAT being struct.pack's
+npy()
+{
+	python3 - "$@" <<-'END'
+		import ast, struct, sys
+		path, dtype, shape, form, *numbers = sys.argv[1:]
+		order = numbers[-1:] == ["fortran"]
+		data = struct.pack(form, *map(ast.literal_eval, numbers[:-1] if order else numbers))
+		header = "{'descr': '%s', 'fortran_order': %s, 'shape': %s, }" % (dtype, order, shape)
+		with open(path, "wb") as file:
+		    file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", 118))
+		    file.write(header.ljust(117).encode() + b"\n" + data)
+	END
+}
+
+@test "map over the rows of an array: numbers of one axis, arrays of more" {
+	npy ints.npy '<i8' '(3,)' '<3q' 3 -4 9007199254740993
+	npy a=b.npy '<f8' '(2,)' '<2d' 2.5 -1e300
+	npy table.npy '<f8' '(3, 2)' '<6d' 1 2 3 4 5 6
+	npy none.npy '<f8' '(0, 2)' '<'
+	ipp-run start -n 2
+	ipp map "$sample:itself" @ints.npy
+	show
+	[ "$output" = $'3\n-4\n9007199254740993' ]
+	ipp map "$sample:say" text=n @ints.npy
+	[ "$output" = $'n\nn\nn' ]
+	ipp map "$sample:itself" @a=b.npy
+	[ "$output" = $'2.5\n-1e+300' ]
+	ipp map "$sample:itself" @table.npy
+	[ "${lines[2]}" = "array <f8 (2,), 16 bytes: [5, 6]" ]
+	ipp map "$sample:itself" @none.npy
+	show
+	[ "$status" = 0 ]
+	[ "$output$stderr" = "" ]
+	# the whole of it is an argument
+	ipp map "$sample:weigh" u=@table.npy v=@table.npy @ints.npy
+	[ "${lines[0]}" = 126 ]
+	ipp map --json --joblog log "$sample:itself" @table.npy
+	[ "$(jq -c '[.item, .value.data // .value]' <<<"$output" | wc -l)" = 3 ]
+	[ "$(jq -s -c 'map(.item)' <<<"$output")" = "[0,1,2]" ]
+	[[ $(tail -n 1 log) == *$'\t'"$sample:itself @table.npy "[012] ]]
+	id=$(ipp-run map --async "$sample:itself" @ints.npy)
+	[ "$(ipp-run result "$id")" = $'3\n-4\n9007199254740993' ]
+	ipp-run stop
+}
+
+@test "an array whose rows cannot be items is refused, and so are other items beside it" {
+	npy fortran.npy '<f8' '(3, 2)' '<6d' 1 2 3 4 5 6 fortran
+	npy single.npy '<f8' '()' '<d' 1
+	npy ints.npy '<i8' '(3,)' '<3q' 3 -4 5
+	refused "fortran.npy: is in Fortran order" map --engines 1 "$sample:itself" @fortran.npy
+	refused "single.npy: has no rows to be items" map --engines 1 "$sample:itself" @single.npy
+	refused "lines of a file are given by -a FILE" map --engines 1 "$sample:itself" @lines
+	refused "none.npy: No such file or directory" map --engines 1 "$sample:itself" @none.npy
+	refused "the rows of @ints.npy are the items" map "$sample:itself" @ints.npy ::: 1
+	refused "the rows of @ints.npy are the items" map -a ints.npy "$sample:itself" @ints.npy
+	refused "'@ints.npy' behind the function is no argument" map "$sample:itself" 0:2 @ints.npy
+	refused "'items' is given twice" map --engines 1 "$sample:itself" items=1 @ints.npy
+	refused "'@ints.npy' behind the function is no argument" apply "$sample:itself" @ints.npy
+	refused "'@ints.npy' is no function" map @ints.npy -- echo
+}
+
+@test "a journal of rows goes on with the same array and with no other" {
+	npy rows.npy '<i8' '(3,)' '<3q' 3 -4 5
+	ipp map --engines 1 --journal done "$sample:itself" @rows.npy
+	[ "$output" = $'3\n-4\n5' ]
+	ipp map --engines 1 --journal done --resume "$sample:itself" @rows.npy
+	[ "$output" = $'3\n-4\n5' ]
+	refused "give --journal another file" map --engines 1 --journal done --resume "$sample:itself" items=@rows.npy 0:3
+	npy rows.npy '<i8' '(3,)' '<3q' 3 -4 6
+	refused "give --journal another file" map --engines 1 --journal done --resume "$sample:itself" @rows.npy
+}

@@ -80,6 +80,12 @@ well()
 	ipp map ./module.so:scale w=@"$data/Y.npy" 1:3
 	[ "${#lines[@]}" = 2 ]
 	[[ ${lines[1]} == "array <f8 (500,), 4000 bytes: ["* ]]
+	ipp map ./module.so:square @"$data/Y.npy"
+	[ "${#lines[@]}" = 500 ]
+	ipp map ./module.so:mean @"$data/X.npy"
+	show
+	[ "$status" = 0 ]
+	[ "${#lines[@]}" = 500 ]
 	ipp apply ./module.so:mean
 	[ "$status" = 2 ]
 	[ "${stderr_lines[0]}" = "ipp-run: engine 0 of $host: there is no x here: ipp-run push x=@FILE.npy" ]
@@ -133,7 +139,7 @@ well()
 	# Apart from the library and its own helpers: files, numbers and error texts.
 	run grep -nE '#include "(launcher|controller|client/libipp)/|#include "proto/' client/*.c client/*.h
 	show
-	left=$(grep -vE 'proto/(error|npy|sealed|template|variable)\.h' <<<"$output" || true)
+	left=$(grep -vE 'proto/(array_file|error|npy|row_items|sealed|template|variable)\.h' <<<"$output" || true)
 	[ "$left" = "" ]
 }
 

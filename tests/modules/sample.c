@@ -11,7 +11,7 @@ IPP_MODULE
 
 ipp_function square, place, say, weigh, last_byte, long_text, matrix, sum, twice_said, complain,
 	silent, nothing, count, crash, leave, hang, double_it, count_w, has_v, store_after_gate,
-	store_badly, give_badly;
+	store_badly, give_badly, itself, digits;
 
 int square(struct ipp_call *call)
 {
@@ -66,6 +66,21 @@ int last_byte(struct ipp_call *call)
 	const struct ipp_value *item = ipp_item(call);
 
 	return ipp_return_integer(call, item->bytes ? item->text[item->bytes - 1] : -1);
+}
+
+/* The item. */
+int itself(struct ipp_call *call)
+{
+	return ipp_return(call, ipp_item(call));
+}
+
+/* The item's text. */
+int digits(struct ipp_call *call)
+{
+	const char *text = ipp_item(call)->text;
+	const struct ipp_value value = {.kind = IPP_TEXT, .text = text, .bytes = strlen(text)};
+
+	return ipp_return(call, &value);
 }
 
 int long_text(struct ipp_call *call)

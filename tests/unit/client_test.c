@@ -407,6 +407,34 @@ static void arguments_may_be_arrays(void **state)
 	ipp_request_free(request);
 }
 
+static void items_may_be_rows_of_the_first_argument_in_any_order(void **state)
+{
+	const double data[] = {1.5, 2.5, 3.5, 4.5};
+	const uint64_t shape[] = {4};
+	const struct ipp_argument rows = {.name = "rows",
+					  .value = {.kind = IPP_ARRAY,
+						    .dtype = "<f8",
+						    .shape = shape,
+						    .n_dims = 1,
+						    .data = data,
+						    .bytes = sizeof(data)}};
+	struct range range = {.next = 2, .end = 5};
+	struct ipp_run run = squares(&range);
+	struct ipp_request *request;
+
+	(void)state;
+	run.function = sample("itself");
+	run.arguments = &rows;
+	run.n_arguments = 1;
+	run.rows = true;
+	request = submit(&run);
+	assert_true(next(request)->value.real == 3.5);
+	assert_true(next(request)->value.real == 4.5);
+	assert_string_equal(next(request)->error,
+			    "its item '4' is none of the 4 rows of its array");
+	ipp_request_free(request);
+}
+
 static void a_variable_of_the_wrong_type_is_told_by_the_function(void **state)
 {
 	const int32_t numbers[] = {1, 2};
@@ -654,6 +682,7 @@ static void assert_refused(const struct ipp_run *run, int code, const char *why)
 static void what_makes_no_sense_is_refused_before_anything_is_sent(void **state)
 {
 	const struct ipp_argument nothing = {.name = "w"};
+	const struct ipp_argument number = {.name = "n", .value = {.kind = IPP_INTEGER}};
 	struct range range = {.end = 1};
 	struct ipp_run run = {.function = "forest.so:loo"};
 
@@ -672,6 +701,11 @@ static void what_makes_no_sense_is_refused_before_anything_is_sent(void **state)
 	run.arguments = &nothing;
 	run.n_arguments = 1;
 	assert_refused(&run, -EINVAL, "'w' has no value");
+	run.rows = true;
+	run.arguments = &number;
+	assert_refused(&run, -EINVAL, "n: has no rows to be items");
+	run.n_arguments = 0;
+	assert_refused(&run, -EINVAL, "rows are items of a map of a function, whose first arg");
 	assert_int_equal(range.n_asked, 0);
 }
 
@@ -838,6 +872,7 @@ int main(void)
 		cmocka_unit_test(callbacks_can_stop_a_run),
 		cmocka_unit_test(a_program_with_a_loop_of_its_own_polls_and_dispatches),
 		cmocka_unit_test(arguments_may_be_arrays),
+		cmocka_unit_test(items_may_be_rows_of_the_first_argument_in_any_order),
 		cmocka_unit_test(a_variable_of_the_wrong_type_is_told_by_the_function),
 		cmocka_unit_test(another_client_can_cancel_it_and_this_one_is_told),
 		cmocka_unit_test(a_detached_request_outlives_its_client),

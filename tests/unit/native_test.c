@@ -154,6 +154,113 @@ static void a_function_sees_the_engines_variables_as_they_are_now(void **state)
 	assert_true(outcome.value.kind == IPP_REAL && outcome.value.real == 9);
 }
 
+/* Items are rows of such an array, `bytes` of `data`. */
+static void set_rows(const char *dtype, const uint64_t *shape, size_t n_dims, const void *data,
+		     size_t bytes)
+{
+	static Ipp__Array array;
+	static Ipp__Value value, *first = &value;
+	struct blob *payload = blob_copy(data, bytes);
+	size_t offset = 0;
+
+	ipp__array__init(&array);
+	array.dtype = (char *)dtype;
+	array.shape = (uint64_t *)shape;
+	array.n_shape = n_dims;
+	array.bytes = bytes;
+	ipp__value__init(&value);
+	value.name = (char *)"items";
+	value.kind_case = IPP__VALUE__KIND_ARRAY;
+	value.array = &array;
+	assert_int_equal(variables_set(arguments, &value, payload, &offset), 0);
+	blob_unref(payload);
+	call.arguments = &first;
+	call.n_arguments = 1;
+	call.rows = true;
+	task.item = (struct ipp_value){.kind = IPP_INTEGER, .text = ""};
+	if (opened)
+		native_runtime.close(opened);
+	opened = NULL;
+}
+
+static void an_item_may_be_a_row_of_the_first_argument(void **state)
+{
+	const double data[] = {1, 2, 3, 4, 5, 6};
+	const uint64_t shape[] = {3, 2, 1};
+
+	(void)state;
+	set_rows("<f8", shape, 3, data, sizeof(data));
+	task.item.integer = 2;
+	run("sample.so:itself");
+	assert_int_equal(outcome.value.kind, IPP_ARRAY);
+	assert_string_equal(outcome.dtype, "<f8");
+	assert_int_equal(outcome.value.n_dims, 2);
+	assert_int_equal(outcome.shape[0], 2);
+	assert_int_equal(outcome.shape[1], 1);
+	assert_int_equal(outcome.value.bytes, 16);
+	assert_memory_equal(outcome.bytes->data, data + 4, 16);
+}
+
+static void assert_number(const char *dtype, const void *data, size_t bytes, enum ipp_kind kind,
+			  const char *digits)
+{
+	const uint64_t shape[] = {1};
+
+	set_rows(dtype, shape, 1, data, bytes);
+	run("sample.so:itself");
+	assert_int_equal(outcome.value.kind, kind);
+	native_runtime.close(opened);
+	opened = NULL;
+	run("sample.so:digits");
+	assert_int_equal(outcome.value.bytes, strlen(digits));
+	if (*digits)
+		assert_memory_equal(outcome.bytes->data, digits, strlen(digits));
+}
+
+static void a_row_of_an_array_of_one_axis_is_a_number_with_its_digits(void **state)
+{
+	(void)state;
+	assert_number("<i8", "\0\0\0\0\0\0\0\x80", 8, IPP_INTEGER, "-9223372036854775808");
+	assert_number(">i2", "\xff\xfe", 2, IPP_INTEGER, "-2");
+	assert_number("|u1", "\xfe", 1, IPP_INTEGER, "254");
+	assert_number("|b1", "\x01", 1, IPP_INTEGER, "1");
+	assert_number("<f4", "\0\0\x20\x40", 4, IPP_REAL, "2.5");
+	assert_number("<u8", "\0\0\0\0\0\0\0\x80", 8, IPP_REAL, "9.2233720368547758e+18");
+	assert_number("|S3", "abc", 3, IPP_ARRAY, "");
+}
+
+static void an_item_that_is_no_row_of_the_array_fails(void **state)
+{
+	const uint64_t shape[] = {2, 3};
+
+	(void)state;
+	set_rows("|u1", shape, 2, "abcdef", 6);
+	task.item = (struct ipp_value){.kind = IPP_INTEGER, .integer = 2, .text = "2"};
+	run("sample.so:itself");
+	assert_error(EINVAL, "its item '2' is none of the 2 rows of its array");
+	task.item = (struct ipp_value){.kind = IPP_INTEGER, .integer = -1, .text = "-1"};
+	run("sample.so:itself");
+	assert_error(EINVAL, "its item '-1' is none of the 2 rows of its array");
+	task.item = (struct ipp_value){.kind = IPP_TEXT, .text = "a"};
+	run("sample.so:itself");
+	assert_error(EINVAL, "its item 'a' is none of the 2 rows of its array");
+}
+
+static void what_has_no_rows_is_refused(void **state)
+{
+	const uint64_t shape[] = {2, 3};
+
+	(void)state;
+	set_rows("|u1", shape, 2, "abc", 3);
+	assert_not_opened("sample.so:itself", -EINVAL, "items: 3 bytes are no array of that");
+	set_rows("|u1", shape, 0, "a", 1);
+	assert_not_opened("sample.so:itself", -EINVAL, "items: has no rows");
+	set_text(arguments, "items", "abc");
+	assert_not_opened("sample.so:itself", -EINVAL, "items: has no rows");
+	call.n_arguments = 0;
+	assert_not_opened("sample.so:itself", -EINVAL, "its first argument, and it has none");
+}
+
 static void an_array_that_passes_its_payload_is_no_variable(void **state)
 {
 	struct blob *payload = blob_copy("12345678", 8);
@@ -374,6 +481,10 @@ int main(void)
 		TEST(a_function_sees_its_arguments),
 		TEST(an_argument_is_no_variable),
 		TEST(a_function_sees_the_engines_variables_as_they_are_now),
+		TEST(an_item_may_be_a_row_of_the_first_argument),
+		TEST(a_row_of_an_array_of_one_axis_is_a_number_with_its_digits),
+		TEST(an_item_that_is_no_row_of_the_array_fails),
+		TEST(what_has_no_rows_is_refused),
 		TEST(an_array_that_passes_its_payload_is_no_variable),
 		TEST(an_array_comes_back_with_its_shape),
 		TEST(what_is_not_whole_is_no_result),

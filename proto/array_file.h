@@ -1,10 +1,10 @@
-/* client/libipp/array_file.h - an array in a file: that of an .npy file, or the bytes of any other.
+/* proto/array_file.h - an array in a file: that of an .npy file, or the bytes of any other.
  *
  * It is mapped, not read.  Thread: any. */
-#ifndef IPP_CLIENT_LIBIPP_ARRAY_FILE_H
-#define IPP_CLIENT_LIBIPP_ARRAY_FILE_H
+#ifndef IPP_PROTO_ARRAY_FILE_H
+#define IPP_PROTO_ARRAY_FILE_H
 
-#include "client/ipp/client.h"
+#include "engine/ipp/module.h"
 #include "proto/npy.h"
 
 struct ipp_error;

@@ -1,4 +1,4 @@
-#include "client/libipp/array_file.h"
+#include "proto/array_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
