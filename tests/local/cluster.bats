@@ -30,6 +30,20 @@ file() { echo "$HOME/.slurm-ipp/local-$(uname -n).json"; }
 	ipp-run stop
 }
 
+@test "links that somebody put where a cluster leaves its files lead nowhere" {
+	mkdir -m 700 .slurm-ipp
+	echo mine >mine
+	ln -s "$PWD/mine" "$(file)"
+	refused "cannot open the connection file $(file): Too many levels of symbolic links" start -n 1
+	rm "$(file)"
+	log=$(file)
+	log=${log%.json}.log
+	ln -s "$PWD/mine" "$log"
+	refused "cannot write the engines' log $log: Too many levels of symbolic links" start -n 1
+	[ "$(cat mine)" = mine ]
+	[ ! -e "$(file)" ]
+}
+
 @test "who waits for more engines than were started is told so, after parts of a second where those will do" {
 	start 1
 	ipp wait -n 1 --timeout 0.5

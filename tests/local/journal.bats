@@ -341,6 +341,8 @@ killed_at()
 @test "what makes no sense with a journal is said" {
 	echo text >file
 	refused "file is no journal and is left alone: give another file" map --journal file --resume -- echo ::: 1
+	ln -s file link
+	refused "link is no journal and is left alone: give another file" map --journal link -- echo ::: 1
 	refused "--journal /dev/null: is not a file" map --journal /dev/null -- echo ::: 1
 	refused "--journal /none/j: cannot be written: No such file or directory" map --journal /none/j -- echo ::: 1
 	refused "--resume needs the --journal FILE to go on from" map --resume -- echo ::: 1

@@ -97,6 +97,7 @@ memory_of() { as root n1 sed -n 's/^Pss: *\([0-9]*\) kB/\1/p' "/proc/$1/smaps_ro
 }
 
 @test "nobody else can read or write what a cluster by hand leaves in files" {
+	as bob n1 mkdir -p -m 755 /tmp/trap/.slurm-ipp
 	run_sbatch -N1 -n1 <<-'END'
 		#!/bin/bash
 		umask 0
@@ -108,10 +109,22 @@ memory_of() { as root n1 sed -n 's/^Pss: *\([0-9]*\) kB/\1/p' "/proc/$1/smaps_ro
 		mkdir -m 777 elsewhere elsewhere/.slurm-ipp
 		HOME=$PWD/elsewhere ipp-controller
 		echo "code $?"
+		mkdir linked
+		ln -s /tmp/trap/.slurm-ipp linked/.slurm-ipp
+		for HOME in /tmp/trap $PWD/linked; do
+			ipp-controller
+		done
+		ls -A /tmp/trap/.slurm-ipp
+		echo end
 	END
+	as bob n1 rm -r /tmp/trap
 	[[ $output == $'700 alice\n600 alice\n'* ]]
 	[[ $output == *"elsewhere/.slurm-ipp must be a folder of yours in which nobody else can write"* ]]
 	[[ $output == *"code 125"* ]]
+	for folder in /tmp/trap /home/alice/linked; do
+		grep "$folder/.slurm-ipp must be a folder of yours in which nobody else can write" <<<"$output"
+	done
+	[[ $output == *"chmod 700 it"$'\nend' ]]
 }
 
 @test "from elsewhere on the network there is nothing to be had, by whatever protocol" {
