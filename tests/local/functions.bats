@@ -130,7 +130,6 @@ npy()
 	ipp map "$sample:weigh" u=@table.npy v=@table.npy @ints.npy
 	[ "${lines[0]}" = 126 ]
 	ipp map --json --joblog log "$sample:itself" @table.npy
-	[ "$(jq -c '[.item, .value.data // .value]' <<<"$output" | wc -l)" = 3 ]
 	[ "$(jq -s -c 'map(.item)' <<<"$output")" = "[0,1,2]" ]
 	[[ $(tail -n 1 log) == *$'\t'"$sample:itself @table.npy "[012] ]]
 	id=$(ipp-run map --async "$sample:itself" @ints.npy)
@@ -156,11 +155,11 @@ npy()
 
 @test "a journal of rows goes on with the same array and with no other" {
 	npy rows.npy '<i8' '(3,)' '<3q' 3 -4 5
-	ipp map --engines 1 --journal done "$sample:itself" @rows.npy
+	ipp map --engines 1 --journal j "$sample:itself" @rows.npy
 	[ "$output" = $'3\n-4\n5' ]
-	ipp map --engines 1 --journal done --resume "$sample:itself" @rows.npy
+	ipp map --engines 1 --journal j --resume "$sample:itself" @rows.npy
 	[ "$output" = $'3\n-4\n5' ]
-	refused "give --journal another file" map --engines 1 --journal done --resume "$sample:itself" items=@rows.npy 0:3
+	refused "give --journal another file" map --engines 1 --journal j --resume "$sample:itself" items=@rows.npy 0:3
 	npy rows.npy '<i8' '(3,)' '<3q' 3 -4 6
-	refused "give --journal another file" map --engines 1 --journal done --resume "$sample:itself" @rows.npy
+	refused "give --journal another file" map --engines 1 --journal j --resume "$sample:itself" @rows.npy
 }
