@@ -16,7 +16,8 @@
 
 static unsigned n_synced;
 
-/* In place of the C library's. */
+/* In place of the C library's, which calls it __fildes.
+ * NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 int fdatasync(int fd)
 {
 	(void)fd;
