@@ -15,12 +15,18 @@ setup_file()
 	build "$BATS_FILE_TMPDIR"
 }
 
-# build FOLDER: as the comments in the examples say; with the sanitizers that the library has
+# add_sanitizers: to flags, those that the library has
+add_sanitizers()
+{
+	local sanitizers=${programs##*/}
+	[ "$sanitizers" = release ] || flags+=(-fsanitize="${sanitizers//-/,}")
+}
+
+# build FOLDER: as the comments in the examples say
 build()
 (
-	local sanitizers=${programs##*/}
 	local flags=(-Wall -Wextra -Werror)
-	[ "$sanitizers" = release ] || flags+=(-fsanitize="${sanitizers//-/,}")
+	add_sanitizers
 	cd "$1" || return
 	# shellcheck disable=SC2046 # flags are words
 	cc "${flags[@]}" -shared -fPIC -o module.so "$examples/module.c" $(pkg-config --cflags libipp)
@@ -96,8 +102,8 @@ well()
 	installed
 	sed -n '/^ \*\t#include/,/^ \*\t}/s/^ \*\t\{0,1\}//p' "$root/engine/ipp/module.h" >square.c
 	diff square.c <(sed -n '/^#include/,/^}/p' "$root/docs/man/ipp-module.3" | unexpand)
-	local sanitizers=${programs##*/} flags=()
-	[ "$sanitizers" = release ] || flags+=(-fsanitize="${sanitizers//-/,}")
+	local flags=()
+	add_sanitizers
 	# shellcheck disable=SC2046
 	cc "${flags[@]}" -shared -fPIC -o square.so square.c $(pkg-config --cflags libipp)
 	start 1
@@ -176,9 +182,11 @@ well()
 		extern "C" int one(struct ipp_call *call) { return ipp_return_integer(call, 1); }
 		int main() { return ipp_local_cpus() == 0; }
 	END
-	g++ -Wall -Werror -I"$root/client" -I"$root/engine" -o both both.cc "$programs/libipp.so.0"
+	local flags=(-Wall -Werror -I"$root/client" -I"$root/engine")
+	add_sanitizers
+	g++ "${flags[@]}" -o both both.cc "$programs/libipp.so.0"
 	LD_LIBRARY_PATH=$programs ./both
-	g++ -Wall -Werror -shared -fPIC -I"$root/client" -I"$root/engine" -o both.so both.cc "$programs/libipp.so.0"
+	g++ "${flags[@]}" -shared -fPIC -o both.so both.cc "$programs/libipp.so.0"
 	LD_LIBRARY_PATH=$programs run -0 ipp-run apply --engines 2 ./both.so:one
 	[ "$output" = $'1\n1' ]
 }
