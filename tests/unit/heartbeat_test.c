@@ -34,6 +34,7 @@ static void a_silent_engine_is_probed_then_lost_and_its_tasks_go_elsewhere(void 
 {
 	uint64_t request;
 	struct peer *client = client_joins(&request), *silent = engine_joins(0);
+	Ipp__Notice *notice;
 	struct peer *other;
 
 	(void)state;
@@ -41,9 +42,13 @@ static void a_silent_engine_is_probed_then_lost_and_its_tasks_go_elsewhere(void 
 	turn_until(base, count(silent, FRAME_TASKS) == 1);
 	turn_until(base, count(silent, FRAME_PROBE) == 1);
 	turn_until(base, silent->closed);
-	turn_until(base, count(client, FRAME_NOTICE) == 1);
-	assert_noticed(client, "engine 0 on n9 was lost: it has been silent for 0.08 s; is it "
-			       "stopped?; its 1 tasks go elsewhere");
+	turn_until(base, count(client, FRAME_NOTICE) == 2);
+	notice = peer_message(client, latest(client, FRAME_NOTICE) - 1, &ipp__notice__descriptor);
+	assert_string_equal(notice->text,
+			    "engine 0 on n9 was lost: it has been silent for 0.08 s; is it "
+			    "stopped?; its 1 tasks go elsewhere");
+	ipp__notice__free_unpacked(notice, NULL);
+	assert_noticed(client, "nothing is heard of n9 any more");
 	other = engine_joins(1);
 	turn_until(base, count(other, FRAME_TASKS) == 1);
 }
