@@ -105,6 +105,18 @@ static void take_tasks(struct engine *engine, const struct frame *frame)
 	ipp__tasks__free_unpacked(tasks, NULL);
 }
 
+/* Nothing waits here. */
+static void take_recall(struct engine *engine, const struct frame *frame)
+{
+	Ipp__Recall *recall = ipp__recall__unpack(NULL, frame->head_bytes, frame->head);
+
+	if (!recall)
+		die("a RECALL is malformed");
+	recall->count = 0;
+	link_send(engine->link, FRAME_RECALL, &recall->base, NULL);
+	ipp__recall__free_unpacked(recall, NULL);
+}
+
 static void take_probe(struct engine *engine, const struct frame *frame)
 {
 	Ipp__Health health = IPP__HEALTH__INIT;
@@ -126,7 +138,7 @@ static const struct {
 	void (*take)(struct engine *engine, const struct frame *frame);
 } rules[] = {
 	{FRAME_WELCOME, take_welcome}, {FRAME_PUSH, take_push},	      {FRAME_TASKS, take_tasks},
-	{FRAME_PROBE, take_probe},     {FRAME_GOODBYE, take_goodbye},
+	{FRAME_PROBE, take_probe},     {FRAME_GOODBYE, take_goodbye}, {FRAME_RECALL, take_recall},
 };
 
 static void on_frame(void *owner, struct link *link, const struct frame *frame)
