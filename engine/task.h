@@ -21,9 +21,11 @@ struct task {
 	const struct variables *variables;
 	uint32_t engine;
 	/* Set a variable, here and at the engine.  0 or -errno and the reason. */
-	int (*store)(void *storer, const char *name, const struct ipp_value *value,
+	int (*store)(void *worker, const char *name, const struct ipp_value *value,
 		     struct ipp_error *err);
-	void *storer;
+	/* Send what earlier tasks returned: to be called by one that waits for a process. */
+	void (*tell)(void *worker);
+	void *worker; /* what both are called with */
 };
 
 struct outcome {

@@ -28,8 +28,10 @@
 #include "proto/value.h"
 #include "proto/variable.h"
 
-/* Results wait this long for company, so that short tasks share a frame. */
+/* Results wait this long for company, so that short tasks share a frame: those of functions, which
+ * nothing can be sent beside, and those of processes, see task->tell(). */
 #define GATHER_US 1000
+#define GATHER_PROCESSES_US 5000
 #define GATHER_MAX 512
 #define LARGE_BYTES (16u << 20) /* memory that is given back after such outputs */
 #define GATHER_BYTES (1u << 20)
@@ -95,8 +97,6 @@ static void send_results(struct worker *worker)
 
 	if (worker->n_results == 0)
 		return;
-	orphans_kill(); /* a task is over when it returns */
-	oom_mark();
 	if (bytes && (!payload || evbuffer_remove(worker->payload, payload->data, bytes) < 0 ||
 		      blob_seal(payload, NULL) < 0)) {
 		fprintf(stderr, "ipp-worker: engine %u: out of memory for results of %zu bytes\n",
@@ -114,6 +114,21 @@ static void send_results(struct worker *worker)
 	worker->n_results = 0;
 	if (bytes > LARGE_BYTES)
 		malloc_trim(0);
+}
+
+static void end_tasks(struct worker *worker)
+{
+	if (worker->n_results == 0)
+		return;
+	orphans_kill(); /* a task is over when it returns */
+	oom_mark();
+	send_results(worker);
+}
+
+/* What runs is a process, as was all that waits: they left nobody behind. */
+static void tell(void *worker)
+{
+	send_results(worker);
 }
 
 static Ipp__Value *value_head(const struct outcome *outcome)
@@ -182,9 +197,11 @@ static Ipp__Result *result_head(const struct worker *worker, uint64_t index, int
 	return result;
 }
 
-static void gather(struct worker *worker, uint64_t request, uint64_t index, int64_t started_us,
-		   int64_t elapsed_us)
+static void gather(struct worker *worker, const struct opened *opened, uint64_t index,
+		   int64_t started_us, int64_t elapsed_us)
 {
+	const int64_t gather_us = opened->runtime == &native_runtime ? GATHER_US
+								     : GATHER_PROCESSES_US;
 	struct outcome *outcome = &worker->outcome;
 	static const uint8_t zeros[ARRAY_ALIGNMENT];
 	Ipp__Result *result = result_head(worker, index, started_us, elapsed_us);
@@ -193,7 +210,7 @@ static void gather(struct worker *worker, uint64_t request, uint64_t index, int6
 		exit(125);
 	if (worker->n_results == 0)
 		worker->gathered_since_us = clock_us(CLOCK_MONOTONIC) - elapsed_us;
-	worker->request = request;
+	worker->request = opened->call->request;
 	worker->results[worker->n_results++] = result;
 	evbuffer_add_buffer(worker->payload, outcome->out);
 	evbuffer_add_buffer(worker->payload, outcome->err);
@@ -205,8 +222,8 @@ static void gather(struct worker *worker, uint64_t request, uint64_t index, int6
 	if (worker->n_results == GATHER_MAX ||
 	    evbuffer_get_length(worker->payload) > GATHER_BYTES ||
 	    (outcome->value.kind == IPP_TEXT && outcome->value.bytes > GATHER_TEXT) ||
-	    clock_us(CLOCK_MONOTONIC) - worker->gathered_since_us >= GATHER_US)
-		send_results(worker);
+	    clock_us(CLOCK_MONOTONIC) - worker->gathered_since_us >= gather_us)
+		end_tasks(worker);
 }
 
 /* ---- calls ---- */
@@ -309,10 +326,10 @@ static void take_remove(struct worker *worker, const struct frame *frame)
 
 /* The engine keeps it, for the next worker and for whoever pulls it; it hears of it before it hears
  * of the task's end. */
-static int store(void *storer, const char *name, const struct ipp_value *value,
+static int store(void *owner, const char *name, const struct ipp_value *value,
 		 struct ipp_error *err)
 {
-	struct worker *worker = storer;
+	struct worker *worker = owner;
 	Ipp__Push push = IPP__PUSH__INIT;
 	struct blob *payload = NULL;
 	Ipp__Value head;
@@ -392,8 +409,10 @@ static void say_oom(struct outcome *outcome)
 {
 	const size_t at = strlen(outcome->error);
 
-	if (outcome->kind != IPP__OUTCOME__OK && oom_struck())
-		snprintf(outcome->error + at, sizeof(outcome->error) - at, OOM_TEXT);
+	if (outcome->kind == IPP__OUTCOME__OK || !oom_struck())
+		return;
+	snprintf(outcome->error + at, sizeof(outcome->error) - at, OOM_TEXT);
+	oom_mark();
 }
 
 static void run_task(struct worker *worker, struct opened *opened, struct task *task, bool is_last)
@@ -402,11 +421,9 @@ static void run_task(struct worker *worker, struct opened *opened, struct task *
 	const int64_t start_us = clock_us(CLOCK_MONOTONIC);
 	struct ipp_error err;
 
-	/* What was done is not to be lost with a task that is killed for its time, nor to wait for
-	 * a command, beside which a frame costs little. */
-	if (opened->call->task_timeout_ms > 0 ||
-	    (opened->runtime && opened->runtime != &native_runtime))
-		send_results(worker);
+	/* What was done is not to be lost with a function that is killed for its time. */
+	if (opened->call->task_timeout_ms > 0 && opened->runtime == &native_runtime)
+		end_tasks(worker);
 	progress_begin(worker->progress, opened->call->request, task->index, started_us, start_us);
 	worker->halted = progress_is_held(worker->progress);
 	if (worker->halted) {
@@ -425,8 +442,7 @@ static void run_task(struct worker *worker, struct opened *opened, struct task *
 		_exit(125);
 	take_output(worker, is_last);
 	say_oom(&worker->outcome);
-	gather(worker, opened->call->request, task->index, started_us,
-	       clock_us(CLOCK_MONOTONIC) - start_us);
+	gather(worker, opened, task->index, started_us, clock_us(CLOCK_MONOTONIC) - start_us);
 	worker->progress->running = 0;
 }
 
@@ -468,7 +484,8 @@ static void take_tasks(struct worker *worker, const struct frame *frame)
 				    .variables = worker->variables,
 				    .engine = worker->rank,
 				    .store = store,
-				    .storer = worker};
+				    .tell = tell,
+				    .worker = worker};
 		char *text = NULL, number[INTEGER_BYTES];
 
 		if (!opened->call->targets)
@@ -478,7 +495,7 @@ static void take_tasks(struct worker *worker, const struct frame *frame)
 		run_task(worker, opened, &task, i + 1 == tasks->count);
 		free(text);
 	}
-	send_results(worker);
+	end_tasks(worker);
 	ipp__tasks__free_unpacked(tasks, NULL);
 }
 

@@ -20,6 +20,8 @@
 
 #include "engine/orphans.h"
 
+#define TELL_MS 5 /* results of earlier tasks wait no longer for one that runs */
+
 /* Both ends of its pipes stay open here from one child to the next: that saves six system calls a
  * task, and, as nothing hangs up, the end of a silent child wakes the worker once, not thrice. */
 static struct pipes {
@@ -208,10 +210,12 @@ static void kill_group(pid_t pid)
 
 /* Collect what it writes until it has ended, or is killed for going too far, see child_excess(), or
  * because nothing would tell of its end. */
-static int await(pid_t pid, uint32_t timeout_ms, struct outcome *outcome, int *status)
+static int await(const struct child *child, pid_t pid, struct outcome *outcome, int *status)
 {
 	const int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	int64_t deadline_ms = timeout_ms ? child_clock_ms() + timeout_ms : 0;
+	const int64_t now_ms = child_clock_ms();
+	int64_t deadline_ms = child->timeout_ms ? now_ms + child->timeout_ms : 0;
+	int64_t tell_ms = now_ms + TELL_MS; /* 0: done */
 	int failed = pidfd < 0 ? errno : 0;
 
 	struct pollfd on[3] = {{.fd = pidfd, .events = POLLIN},
@@ -221,8 +225,12 @@ static int await(pid_t pid, uint32_t timeout_ms, struct outcome *outcome, int *s
 	if (failed)
 		kill_group(pid);
 	while (pidfd >= 0 && !on[0].revents) {
-		const int n = poll(on, 3, child_left_ms(deadline_ms));
+		const int n = poll(on, 3, child_left_ms(tell_ms ? tell_ms : deadline_ms));
 
+		if (tell_ms && child_left_ms(tell_ms) == 0) {
+			child->task->tell(child->task->worker);
+			tell_ms = 0;
+		}
 		if (n < 0)
 			continue;
 		if (on[1].revents)
@@ -255,7 +263,7 @@ int child_run(const struct child *child, struct outcome *outcome, int *status)
 	pid = start(child);
 	if (pid < 0)
 		return -pid;
-	failed = await(pid, child->timeout_ms, outcome, status);
+	failed = await(child, pid, outcome, status);
 	/* We are a subreaper: whoever it left behind is our child by now. */
 	alone = !orphans_any();
 	if (!alone) {

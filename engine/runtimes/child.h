@@ -7,6 +7,7 @@
 #include "engine/task.h"
 
 struct child {
+	const struct task *task;
 	char *const *words;	  /* its argv; ends with NULL */
 	char *const *environment; /* NULL: the worker's */
 	const char *directory;	  /* where to run it; "": the worker's */

@@ -49,8 +49,10 @@ static int words_new(const Ipp__Call *call, const struct task *task, char ***out
 static void command_run(void *opened, const struct task *task, struct outcome *outcome)
 {
 	const Ipp__Call *call = opened;
-	struct child child = {
-		.directory = call->directory, .program = -1, .timeout_ms = call->task_timeout_ms};
+	struct child child = {.task = task,
+			      .directory = call->directory,
+			      .program = -1,
+			      .timeout_ms = call->task_timeout_ms};
 	struct ipp_error err;
 	char **words = NULL;
 	int failed, status;

@@ -157,7 +157,7 @@ static int store(struct ipp_call *call, const char *name, const struct ipp_value
 	int rc = check_value(value, "what it stores", &err);
 
 	if (rc == 0)
-		rc = self->task->store(self->task->storer, name, value, &err);
+		rc = self->task->store(self->task->worker, name, value, &err);
 	if (rc == 0)
 		return 0;
 	outcome_fail(self->outcome, IPP__OUTCOME__ERROR, -rc, "%s", err.text);

@@ -116,7 +116,8 @@ static int script_open(void **opened, const Ipp__Call *call, const struct variab
 static void script_run(void *opened, const struct task *task, struct outcome *outcome)
 {
 	const struct script *script = opened;
-	const struct child child = {.words = script->words,
+	const struct child child = {.task = task,
+				    .words = script->words,
 				    .directory = script->call->directory,
 				    .program = script->program,
 				    .timeout_ms = script->call->task_timeout_ms};

@@ -154,6 +154,15 @@ sample=$programs/tests/modules/sample.so
 	[ "$(printf '%s\n' "${lines[@]}" | sort -u)" = $'0\n2' ]
 }
 
+@test "results wait for no command that runs behind them" {
+	ipp-run map --engines 1 --chunk 2 -- sh -c 'echo {}; [ {} = 1 ] || sleep 1000' ::: 1 2 >out &
+	client=$!
+	wait_until 20 [ -s out ]
+	kill -INT $client
+	wait $client || true
+	[ "$(<out)" = 1 ]
+}
+
 @test "unordered results come as they are done" {
 	mkfifo gate
 	# shellcheck disable=SC2016

@@ -20,6 +20,14 @@
 /* Last: its fail() is a macro. */
 #include <cmocka.h>
 
+static unsigned n_told;
+
+static void tell(void *worker)
+{
+	(void)worker;
+	n_told++;
+}
+
 /* Run `argv` on `item`; a NULL item is a direct view's task. */
 static void run(const char *item, const char *const *argv)
 {
@@ -27,7 +35,8 @@ static void run(const char *item, const char *const *argv)
 			    .engine = 2,
 			    .item = {.kind = item ? IPP_TEXT : IPP_NONE,
 				     .text = item,
-				     .bytes = item ? strlen(item) : 0}};
+				     .bytes = item ? strlen(item) : 0},
+			    .tell = tell};
 	void *opened;
 
 	call.argv = (char **)argv;
@@ -124,6 +133,16 @@ static void one_that_runs_too_long_is_killed_and_what_it_wrote_comes_back(void *
 	call.task_timeout_ms = 60000;
 	RUN(NULL, "true");
 	assert_outcome(IPP__OUTCOME__OK, 0, "");
+}
+
+static void what_was_done_before_is_told_while_it_runs(void **state)
+{
+	(void)state;
+	n_told = 0;
+	RUN(NULL, "sleep", "0.1");
+	assert_int_equal(n_told, 1);
+	RUN(NULL, "sh", "-c", "n=0; while [ $((n+=1)) -lt 1000 ]; do echo; done; sleep 0.1");
+	assert_int_equal(n_told, 2);
 }
 
 static void no_shell_reads_the_words(void **state)
@@ -292,6 +311,7 @@ int main(void)
 		TEST(it_is_told_which_task_it_is),
 		TEST(an_item_with_a_nul_is_the_tasks_failure),
 		TEST(one_that_runs_too_long_is_killed_and_what_it_wrote_comes_back),
+		TEST(what_was_done_before_is_told_while_it_runs),
 		TEST(no_shell_reads_the_words),
 		TEST(in_a_direct_view_braces_stay),
 		TEST(its_stdin_is_empty),
