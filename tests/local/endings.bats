@@ -171,7 +171,7 @@ predictions() { jq -c .predictions; }
 	hangs() { grep -q pipe_write /proc/$client/wchan; }
 	wait_until 10 hangs
 	kill -INT $client
-	hangs
+	wait_until 10 hangs # again
 	kill -INT $client
 	status=0
 	wait $client || status=$?
