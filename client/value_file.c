@@ -8,6 +8,8 @@
 #include "proto/error.h"
 #include "proto/npy.h"
 
+#define LARGE_BYTES 65536 /* less is gathered with what comes before and after */
+
 static bool is_stdout(const char *path)
 {
 	return strcmp(path, "-") == 0;
@@ -27,11 +29,24 @@ int value_file_check(const char *path, struct ipp_error *err)
 	return output_check(path, err);
 }
 
-int value_file_add(struct output *output, const void *data, size_t bytes, struct ipp_error *err)
+static int add(struct output *output, const void *data, size_t bytes, struct ipp_error *err)
 {
 	if (bytes == 0 || fwrite(data, 1, bytes, output->file) == bytes)
 		return 0;
 	return ipp_fail(err, errno, "%s: cannot be written: %m", output->path);
+}
+
+int value_file_add(struct output *output, const struct ipp_value *array, struct ipp_error *err)
+{
+	int rc;
+
+	if (array->bytes < LARGE_BYTES)
+		return add(output, array->data, array->bytes, err);
+	rc = output_flush(output->file, output->path, err);
+	if (rc == 0 && ipp_value_write(array, fileno(output->file), err) < 0)
+		rc = ipp_fail(err, err->code, "%s: cannot be written: %s", output->path,
+			      strerror(err->code));
+	return rc;
 }
 
 int value_file_begin(struct output *output, const struct ipp_value *whole, struct ipp_error *err)
@@ -44,14 +59,14 @@ int value_file_begin(struct output *output, const struct ipp_value *whole, struc
 		return 0;
 	rc = npy_init(&npy, whole->dtype, whole->n_dims, whole->shape, whole->fortran_order,
 		      output->path, err);
-	return rc < 0 ? rc : value_file_add(output, header, npy_header(&npy, header), err);
+	return rc < 0 ? rc : add(output, header, npy_header(&npy, header), err);
 }
 
 static int save_array(struct output *output, const struct ipp_value *array, struct ipp_error *err)
 {
 	const int rc = value_file_begin(output, array, err);
 
-	return rc < 0 ? rc : value_file_add(output, array->data, array->bytes, err);
+	return rc < 0 ? rc : value_file_add(output, array, err);
 }
 
 /* As np.save(path, np.int64(5)) does. */
@@ -71,7 +86,7 @@ static int save_number(struct output *output, const struct ipp_value *number, st
 		snprintf(line, sizeof(line), "%lld\n", (long long)number->integer);
 	else
 		snprintf(line, sizeof(line), "%s\n", decimal_text(number->real, false, text));
-	return value_file_add(output, line, strlen(line), err);
+	return add(output, line, strlen(line), err);
 }
 
 static int save(struct output *output, const struct ipp_value *value, struct ipp_error *err)
@@ -84,7 +99,7 @@ static int save(struct output *output, const struct ipp_value *value, struct ipp
 		return ipp_fail(err, EINVAL,
 				"%s: the value is a text, not an array: choose a name without .npy",
 				output->path);
-	return value_file_add(output, value->text, value->bytes, err);
+	return add(output, value->text, value->bytes, err);
 }
 
 int value_file_save(const char *path, const struct ipp_value *value, struct ipp_error *err)

@@ -15,8 +15,8 @@ int value_file_check(const char *path, struct ipp_error *err);
  * negative errno. */
 int value_file_begin(struct output *output, const struct ipp_value *whole, struct ipp_error *err);
 
-/* Add bytes to it. */
-int value_file_add(struct output *output, const void *data, size_t bytes, struct ipp_error *err);
+/* Add the bytes of an array to it. */
+int value_file_add(struct output *output, const struct ipp_value *array, struct ipp_error *err);
 
 /* Write a value whole to `path`: a number is an array of shape () in *.npy, and a line of text
  * elsewhere.  -EINVAL: a text for *.npy. */

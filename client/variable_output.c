@@ -125,7 +125,7 @@ static int take(void *owner, size_t place, const struct ipp_value *part)
 	const struct joining *joining = owner;
 
 	(void)place;
-	return value_file_add(joining->output, part->data, part->bytes, joining->err);
+	return value_file_add(joining->output, part, joining->err);
 }
 
 static int join_in_memory(const struct parts *parts, struct output *output, struct ipp_error *err)
@@ -140,7 +140,7 @@ static int join_in_memory(const struct parts *parts, struct output *output, stru
 	else
 		rc = value_file_begin(output, &gathered.value, err);
 	if (rc == 0 && output)
-		rc = value_file_add(output, gathered.value.data, gathered.value.bytes, err);
+		rc = value_file_add(output, &gathered.value, err);
 	ipp_gathered_free(&gathered);
 	return rc;
 }

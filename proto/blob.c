@@ -128,6 +128,27 @@ int blob_from_file(struct blob **out, int fd, uint64_t offset, size_t bytes, str
 	return rc;
 }
 
+int blob_write(const struct blob *blob, size_t offset, size_t bytes, int fd)
+{
+	const size_t end = offset + bytes;
+	bool within = blob->fd >= 0;
+	off_t from = (off_t)offset;
+
+	while ((size_t)from < end) {
+		const size_t left = end - (size_t)from;
+		const ssize_t n = within ? sendfile(fd, blob->fd, &from, left)
+					 : write(fd, blob->data + from, left);
+
+		if (n < 0 && within && errno == EINVAL)
+			within = false; /* a file of a kind that takes no pages */
+		else if (n < 0 && errno != EINTR)
+			return -errno;
+		else if (n > 0 && !within)
+			from += n;
+	}
+	return 0;
+}
+
 int blob_map(struct blob **out, int fd, size_t bytes, struct ipp_error *err)
 {
 	struct blob *blob;

@@ -32,6 +32,10 @@ struct blob *blob_copy(const void *data, size_t bytes);
  * without a detour through this process.  -EIO when the file is too short, -ENOMEM, -errno. */
 int blob_from_file(struct blob **out, int fd, uint64_t offset, size_t bytes, struct ipp_error *err);
 
+/* Write some of it to an open file, where that stands: from a memfd within the kernel, which saves
+ * the page faults of reading its mapping.  0 or -errno. */
+int blob_write(const struct blob *blob, size_t offset, size_t bytes, int fd);
+
 /* Map a descriptor that came from a peer (takes `fd` when it succeeds): it must be a sealed memfd
  * of at least `bytes`, so that nobody can pull the pages from under us.  -EINVAL, -ENOMEM. */
 int blob_map(struct blob **out, int fd, size_t bytes, struct ipp_error *err);

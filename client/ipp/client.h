@@ -118,6 +118,10 @@ int ipp_pull(struct ipp_client *client, const uint32_t *targets, size_t n_target
 	     int (*take)(void *owner, size_t place, const struct ipp_value *value), void *owner,
 	     struct ipp_error *err);
 
+/* Write the bytes of an array to an open file, where that stands.  Of what take() is given, they go
+ * there within the kernel if they lie in memory shared with the engine. */
+int ipp_value_write(const struct ipp_value *array, int fd, struct ipp_error *err);
+
 /* Join the arrays that the targets call `name` along their first axis, in the order of `targets`:
  * what ipp_scatter() cut is whole again.  In Fortran order if all parts are.  -ENOENT as above;
  * -EINVAL: the parts are no arrays that fit, by dtype and the other axes. */

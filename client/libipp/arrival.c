@@ -94,7 +94,6 @@ int arrival_new(struct arrival **out, const struct frame *frame, struct ipp_erro
 	}
 	arrival->results = results;
 	arrival->payload = blob_ref(frame->payload);
-	blob_close_fd(arrival->payload); /* any number of them may wait */
 	arrival->users = 1;
 	for (size_t i = 0; results->heads && i < results->n_results; i++)
 		results->results[i]->stdout_bytes = results->results[i]->stderr_bytes = 0;
@@ -221,4 +220,6 @@ void arrival_read(const struct arrival *arrival, size_t i, struct ipp_result *ou
 		.variables = arrival->variables ? arrival->variables + place->variable : NULL,
 		.n_variables = head->n_variables};
 	value_read(head->value, arrival->results->heads ? NULL : bytes + place->array, &out->value);
+	if (out->value.kind == IPP_ARRAY)
+		out->value.origin = arrival->payload;
 }

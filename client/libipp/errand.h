@@ -23,4 +23,10 @@ int scatter_send(struct ipp_request *request, const struct ipp_errand *errand,
 void push_frame(struct ipp_request *request, const uint32_t *targets, size_t n_targets,
 		size_t total, const struct ipp_value *value, struct blob *payload);
 
+/* ipp_pull() without asking first whether all have it. */
+int pull_each(struct ipp_client *client, const uint32_t *targets, size_t n_targets,
+	      const char *name,
+	      int (*take)(void *owner, size_t place, const struct ipp_value *value), void *owner,
+	      struct ipp_error *err);
+
 #endif

@@ -103,8 +103,10 @@ static int take_results(struct fetching *fetching, const struct frame *frame)
 			rc = store(fetching, arrival, i);
 	if (rc == 0)
 		rc = give_ready(fetching, false);
-	if (arrival->users > 1) /* some of its results have no turn yet */
+	if (arrival->users > 1) {		 /* some of its results have no turn yet */
+		blob_close_fd(arrival->payload); /* any number of them may wait */
 		arrival_wait(arrival, &fetching->waiting);
+	}
 	arrival_unref(arrival);
 	return rc;
 }

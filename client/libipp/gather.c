@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "client/libipp/errand.h"
 #include "client/libipp/failures.h"
 #include "client/libipp/request.h"
 #include "client/libipp/rows.h"
@@ -225,8 +226,8 @@ static int engines_look(const struct source *source, struct gathering *gathering
 
 static int engines_pull(const struct source *source, struct gathering *gathering)
 {
-	return ipp_pull(source->client, gathering->ranks, gathering->n, gathering->name, take_part,
-			gathering, gathering->err);
+	return pull_each(source->client, gathering->ranks, gathering->n, gathering->name, take_part,
+			 gathering, gathering->err);
 }
 
 int ipp_gather_parts(struct ipp_client *client, const uint32_t *targets, size_t n_targets,

@@ -2,6 +2,8 @@
 
 #include "client/libipp/errand.h"
 #include "client/libipp/failures.h"
+#include "proto/blob.h"
+#include "proto/error.h"
 #include "proto/variable.h"
 
 /* ---- who has it ---- */
@@ -50,9 +52,10 @@ static int pull_done(void *owner, const struct ipp_result *result)
 	return pulling->rc;
 }
 
-int ipp_pull(struct ipp_client *client, const uint32_t *targets, size_t n_targets, const char *name,
-	     int (*take)(void *owner, size_t place, const struct ipp_value *value), void *owner,
-	     struct ipp_error *err)
+int pull_each(struct ipp_client *client, const uint32_t *targets, size_t n_targets,
+	      const char *name,
+	      int (*take)(void *owner, size_t place, const struct ipp_value *value), void *owner,
+	      struct ipp_error *err)
 {
 	struct pulling pulling = {.take = take, .owner = owner};
 	const struct ipp_errand errand = {.what = IPP_PULL,
@@ -62,16 +65,34 @@ int ipp_pull(struct ipp_client *client, const uint32_t *targets, size_t n_target
 					  .done = pull_done,
 					  .owner = &pulling};
 	struct ipp_error why;
-	int rc = 0;
+	const int rc = errand_run(client, &errand, &why);
 
-	if (n_targets > 1 && variable_check_name(name, NULL) == 0)
-		rc = check_all_have_it(client, targets, n_targets, name, err);
-	if (rc < 0)
-		return rc;
-	rc = errand_run(client, &errand, &why);
 	if (pulling.rc != 0) /* whose take() has said why */
 		return pulling.rc;
 	if (rc < 0)
 		*err = why;
 	return rc;
+}
+
+int ipp_pull(struct ipp_client *client, const uint32_t *targets, size_t n_targets, const char *name,
+	     int (*take)(void *owner, size_t place, const struct ipp_value *value), void *owner,
+	     struct ipp_error *err)
+{
+	int rc = 0;
+
+	if (n_targets > 1 && variable_check_name(name, NULL) == 0)
+		rc = check_all_have_it(client, targets, n_targets, name, err);
+	return rc < 0 ? rc : pull_each(client, targets, n_targets, name, take, owner, err);
+}
+
+int ipp_value_write(const struct ipp_value *array, int fd, struct ipp_error *err)
+{
+	const struct blob alone = {.data = (uint8_t *)array->data, .fd = -1};
+	const struct blob *blob = array->origin ? array->origin : &alone;
+	const int rc = blob_write(blob, (size_t)((const uint8_t *)array->data - blob->data),
+				  array->bytes, fd);
+
+	return rc < 0 ? ipp_fail(err, -rc, "%zu bytes cannot be written: %s", array->bytes,
+				 strerror(-rc))
+		      : 0;
 }

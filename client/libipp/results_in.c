@@ -223,6 +223,8 @@ void results_in_store(struct ipp_request *request, struct arrival *arrival)
 		request->fresh_end = &arrival->next_fresh;
 	}
 	results_in_report(request);
+	if (arrival->users > 1) /* any number of them may wait */
+		blob_close_fd(arrival->payload);
 	/* One user is who called us, and the others are slots. */
 	if (!request->unordered && !request->over && arrival->users > 1 &&
 	    request->held != arrival && takes_memory(request, arrival))

@@ -60,8 +60,9 @@ struct ipp_value {
 	const char *dtype; /* NumPy's, such as "<f8" */
 	const uint64_t *shape;
 	size_t n_dims;
-	int fortran_order; /* first index varies fastest */
-	const void *data;  /* aligned to 8 bytes at least */
+	int fortran_order;  /* first index varies fastest */
+	const void *data;   /* aligned to 8 bytes at least */
+	const void *origin; /* libipp's own; NULL in values that you make */
 };
 
 struct ipp_call;
