@@ -522,7 +522,7 @@ int engine_run(struct event_base *base, const struct engine_options *options)
 	else if (watch_signals(&engine) == 0)
 		work_start(&engine);
 	if (engine.dial || engine.worker)
-		event_base_dispatch(base);
+		alert_dispatch(&engine.alert, base);
 	dial_free(engine.dial);
 	for (size_t i = 0; i < 2; i++)
 		if (engine.signals[i])

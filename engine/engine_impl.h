@@ -14,6 +14,7 @@
 #include "engine/namespace.h"
 #include "engine/progress.h"
 #include "engine/time_limits.h"
+#include "proto/alert.h"
 #include "proto/items.h"
 #include "proto/link.h"
 
@@ -28,6 +29,7 @@ struct worker_process;
 
 struct engine {
 	struct event_base *base;
+	struct alert alert;
 	const struct engine_options *options;
 	struct dial *dial;
 	struct event *signals[2]; /* SIGTERM and SIGUSR1 */

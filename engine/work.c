@@ -239,6 +239,8 @@ static void worker_results(struct engine *engine, const struct frame *frame)
 	}
 	oom_mark();
 	if (in_turn) {
+		if (!engine->queue.first) /* as is what comes next */
+			alert_raise(&engine->alert);
 		engine->idle_deaths = 0;
 		link_forward(engine->controller, frame->type, frame->head, frame->head_bytes,
 			     frame->payload);
@@ -512,8 +514,10 @@ int work_add_tasks(struct engine *engine, const struct frame *frame)
 	if (tasks && items_new(&items, tasks, frame->payload, NULL) == 0)
 		slice = slice_new(tasks->request, items, tasks->first, tasks->first + tasks->count);
 	if (slice) {
-		if (!engine->queue.first)
+		if (!engine->queue.first) { /* its result is awaited, perhaps */
 			oom_mark();
+			alert_raise(&engine->alert);
+		}
 		slices_append(&engine->queue, slice);
 		if (!engine->holding)
 			pass_to_worker(engine, frame);

@@ -4,12 +4,10 @@
 #include <event2/event.h>
 #include <limits.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "client/libipp/discover.h"
@@ -18,10 +16,6 @@
 #include "client/libipp/request.h"
 #include "launcher/local.h"
 #include "proto/dial.h"
-
-#define POLL_US 200	  /* see turn() */
-#define SLICE_US 1000	  /* who gives the CPU away and gets it back so late has company */
-#define CROWDED_US 100000 /* which is expected to stay so long */
 
 void session_lose(struct ipp_client *client, const char *why)
 {
@@ -119,31 +113,6 @@ void session_enough(struct ipp_client *client)
 	event_base_loopbreak(client->base);
 }
 
-static int64_t now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
-}
-
-/* One turn of the loop, which sleeps until something happens: but not right behind a request, whose
- * answer may come sooner than a CPU that went idle is back (25 us in a virtual machine).  Others
- * who want the CPU have it, and then it does not go idle: there is no use in that for a while. */
-static void turn(struct ipp_client *client)
-{
-	const int64_t begin_us = now_us();
-
-	if (begin_us - client->asked_us >= POLL_US || begin_us < client->crowded_until_us) {
-		event_base_loop(client->base, EVLOOP_ONCE);
-		return;
-	}
-	sched_yield();
-	if (now_us() - begin_us >= SLICE_US)
-		client->crowded_until_us = begin_us + CROWDED_US;
-	event_base_loop(client->base, EVLOOP_NONBLOCK);
-}
-
 int session_wait(struct ipp_client *client, bool (*take)(void *waiter, const struct frame *frame),
 		 void (*drained)(void *waiter), void *waiter, bool interruptible,
 		 struct ipp_error *err)
@@ -153,7 +122,7 @@ int session_wait(struct ipp_client *client, bool (*take)(void *waiter, const str
 	client->waiter = waiter;
 	client->done = false;
 	while (!client->done && client->link && !(interruptible && client->interrupted))
-		turn(client);
+		alert_turn(&client->alert, client->base);
 	client->take = NULL;
 	client->drained = NULL;
 	if (client->done)
@@ -201,7 +170,7 @@ int session_until(struct ipp_client *client, bool (*is_so)(const void *what), co
 		} else if (timeout_ms >= 0 && !evtimer_pending(client->timer, NULL)) {
 			rc = ipp_fail(err, ETIMEDOUT, "not finished after %d ms", timeout_ms);
 		} else {
-			turn(client);
+			alert_turn(&client->alert, client->base);
 		}
 	}
 	if (client->timer)
@@ -217,7 +186,7 @@ void session_turn(struct ipp_client *client)
 
 uint64_t session_request(struct ipp_client *client)
 {
-	client->asked_us = now_us();
+	alert_raise(&client->alert);
 	return (uint64_t)client->number << 32 | ++client->n_requests;
 }
 

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "client/ipp/client.h"
+#include "proto/alert.h"
 #include "proto/connection.h"
 #include "proto/error.h"
 #include "proto/frame.h"
@@ -35,12 +36,11 @@ struct ipp_client {
 	bool goodbye;			/* the cluster ended by intention */
 	struct ipp_error lost;		/* why there is no link */
 	void (*notice)(const char *text);
-	struct event *timer;	  /* of a wait with a deadline */
-	uint32_t number;	  /* ours, from the controller; 0 before its WELCOME */
-	uint32_t n_requests;	  /* so far */
-	uint64_t n_fetches;	  /* likewise */
-	int64_t asked_us;	  /* when the last request was numbered */
-	int64_t crowded_until_us; /* there is no use in polling */
+	struct event *timer; /* of a wait with a deadline */
+	uint32_t number;     /* ours, from the controller; 0 before its WELCOME */
+	uint32_t n_requests; /* so far */
+	uint64_t n_fetches;  /* likewise */
+	struct alert alert;  /* since the last request was numbered */
 
 	/* The frame types that the function which waits takes; returns false when it has enough. */
 	bool (*take)(void *waiter, const struct frame *frame);
