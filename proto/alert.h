@@ -1,7 +1,7 @@
 /* proto/alert.h - a loop that stays awake for a moment when something is about to come.
  *
- * A CPU that went idle is back after 25 us in a virtual machine: as long as a short task takes, with
- * all that passes it on.  Thread: the loop's. */
+ * A CPU that went idle is back after 25 us in a virtual machine: as long as a short task takes,
+ * with all that passes it on.  Thread: the loop's. */
 #ifndef IPP_PROTO_ALERT_H
 #define IPP_PROTO_ALERT_H
 

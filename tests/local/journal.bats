@@ -171,7 +171,7 @@ killed_at()
 	killed_at 300 loo --engines 2 "$@" --journal j
 	[ "$killed" = 137 ]
 	has_results j 1
-	! has_results j 20
+	if has_results j 20; then false; fi
 	ipp loo --engines 2 "$@" --journal j --resume
 	show
 	[ "$(jq -cS 'del(.seconds, .task_seconds)' <<<"$output")" = "$whole" ]

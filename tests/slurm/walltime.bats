@@ -2,6 +2,7 @@
 # The end of a job: what is not begun any more, and how it goes on.
 
 # shellcheck disable=SC2154,SC2016      # variables of helper.bash; $ is for the shell on the node
+# shellcheck disable=SC2030,SC2031      # each test is a subshell of its own
 load helper
 load installed
 
