@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "proto/error.h"
+#include "proto/whole.h"
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
@@ -51,29 +52,14 @@ struct blob *blob_new(size_t bytes)
 	return blob;
 }
 
-/* Write, not copy into a mapping: that would take a page fault for each fresh page. */
-static int fill(const struct blob *blob, const uint8_t *data)
-{
-	size_t done = 0;
-
-	while (done < blob->bytes) {
-		const ssize_t n = pwrite(blob->fd, data + done, blob->bytes - done, (off_t)done);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n > 0)
-			done += (size_t)n;
-	}
-	return 0;
-}
-
 struct blob *blob_copy(const void *data, size_t bytes)
 {
 	struct blob *blob = blob_new(bytes);
 
 	if (!blob)
 		return NULL;
-	if (blob->fd >= 0 && fill(blob, data) < 0) {
+	/* Write, not copy into the mapping: that would take a page fault for each fresh page. */
+	if (blob->fd >= 0 && whole_write(blob->fd, data, bytes) < 0) {
 		blob_unref(blob);
 		return NULL;
 	}

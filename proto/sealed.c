@@ -6,21 +6,7 @@
 #include <unistd.h>
 
 #include "proto/error.h"
-
-static int write_all(int fd, const char *data, size_t bytes)
-{
-	while (bytes > 0) {
-		const ssize_t n = write(fd, data, bytes);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		data += n;
-		bytes -= (size_t)n;
-	}
-	return 0;
-}
+#include "proto/whole.h"
 
 int sealed_new(const char *name, const void *data, size_t bytes, struct ipp_error *err)
 {
@@ -30,7 +16,7 @@ int sealed_new(const char *name, const void *data, size_t bytes, struct ipp_erro
 	if (fd < 0)
 		return ipp_fail(err, errno, "slurm-ipp: cannot make a memory file for %s: %m",
 				name);
-	rc = write_all(fd, data, bytes);
+	rc = whole_write(fd, data, bytes);
 	if (rc == 0 &&
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
 		rc = -errno;

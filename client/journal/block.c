@@ -2,6 +2,8 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
 
 static const char magic[4] = "ippb";
@@ -11,21 +13,34 @@ struct disk_head {
 	char magic[4];
 	uint32_t n_records;
 	uint64_t bytes, lowest, highest;
+	uint8_t check[8]; /* of all before it */
 };
 _Static_assert(sizeof(struct disk_head) == BLOCK_HEAD_BYTES, "a block's head has no gaps");
 
-void block_write_head(const struct block *block, uint8_t out[BLOCK_HEAD_BYTES])
+static void check_head(const struct disk_head *head, struct digest *digest,
+		       uint8_t sum[DIGEST_BYTES])
+{
+	digest_begin(digest);
+	digest_add(digest, head, offsetof(struct disk_head, check));
+	digest_end(digest, sum);
+}
+
+void block_write_head(const struct block *block, struct digest *digest,
+		      uint8_t out[BLOCK_HEAD_BYTES])
 {
 	struct disk_head head = {.n_records = htole32(block->n_records),
 				 .bytes = htole64(block->bytes),
 				 .lowest = htole64(block->lowest),
 				 .highest = htole64(block->highest)};
+	uint8_t sum[DIGEST_BYTES];
 
 	memcpy(head.magic, magic, sizeof(magic));
+	check_head(&head, digest, sum);
+	memcpy(head.check, sum, sizeof(head.check));
 	memcpy(out, &head, sizeof(head));
 }
 
-/* 1: all of it; 0: the file ends before; or -errno. */
+/* 1: all of it; BLOCK_TORN, 0: the file ends before; or -errno. */
 static int read_all(FILE *file, void *bytes, size_t n)
 {
 	errno = EIO;
@@ -34,50 +49,43 @@ static int read_all(FILE *file, void *bytes, size_t n)
 	return ferror(file) ? -errno : 0;
 }
 
-int block_read_head(FILE *file, uint64_t left, struct block *out, uint8_t bytes[BLOCK_HEAD_BYTES])
+/* Whether these bytes are a head that could have been written. */
+static bool parse_head(const uint8_t bytes[BLOCK_HEAD_BYTES], struct disk_head *head,
+		       struct block *out)
 {
-	struct disk_head head;
-	int rc;
-
-	if (left < BLOCK_HEAD_BYTES + BLOCK_CHECK_BYTES)
-		return 0;
-	rc = read_all(file, bytes, BLOCK_HEAD_BYTES);
-	if (rc <= 0)
-		return rc;
-	memcpy(&head, bytes, sizeof(head));
-	*out = (struct block){.n_records = le32toh(head.n_records),
-			      .bytes = le64toh(head.bytes),
-			      .lowest = le64toh(head.lowest),
-			      .highest = le64toh(head.highest)};
-	return memcmp(head.magic, magic, sizeof(magic)) == 0 && out->n_records > 0 &&
-	       out->lowest <= out->highest &&
-	       out->bytes <= left - BLOCK_HEAD_BYTES - BLOCK_CHECK_BYTES;
+	memcpy(head, bytes, sizeof(*head));
+	*out = (struct block){.n_records = le32toh(head->n_records),
+			      .bytes = le64toh(head->bytes),
+			      .lowest = le64toh(head->lowest),
+			      .highest = le64toh(head->highest)};
+	return memcmp(head->magic, magic, sizeof(magic)) == 0 && out->n_records > 0 &&
+	       out->lowest <= out->highest;
 }
 
-bool block_is_torn(const uint8_t *bytes, uint64_t n)
+static bool fits(const struct block *block, uint64_t left)
 {
-	struct disk_head head;
-
-	if (n < BLOCK_HEAD_BYTES + BLOCK_CHECK_BYTES)
-		return true;
-	memcpy(&head, bytes, sizeof(head));
-	return memcmp(head.magic, magic, sizeof(magic)) == 0 &&
-	       le64toh(head.bytes) > n - BLOCK_HEAD_BYTES - BLOCK_CHECK_BYTES &&
-	       !memmem(bytes + sizeof(magic), n - sizeof(magic), magic, sizeof(magic));
+	return left >= BLOCK_HEAD_BYTES + BLOCK_CHECK_BYTES &&
+	       block->bytes <= left - BLOCK_HEAD_BYTES - BLOCK_CHECK_BYTES;
 }
 
-int block_check(FILE *file, uint64_t left, struct digest *digest, struct block *out)
+int block_read_head(FILE *file, uint64_t left, struct block *out)
+{
+	uint8_t bytes[BLOCK_HEAD_BYTES];
+	struct disk_head head;
+	const int rc = read_all(file, bytes, sizeof(bytes));
+
+	return rc <= 0 ? rc : parse_head(bytes, &head, out) && fits(out, left);
+}
+
+/* What follows the head, which was digested. */
+static int check_rest(FILE *file, const struct block *block, struct digest *digest)
 {
 	uint8_t bytes[65536], sum[DIGEST_BYTES];
-	int rc = block_read_head(file, left, out, bytes);
 	uint64_t n;
+	int rc;
 
-	if (rc <= 0)
-		return rc;
-	digest_begin(digest);
-	digest_add(digest, bytes, BLOCK_HEAD_BYTES);
-	for (uint64_t done = 0; done < out->bytes; done += n) {
-		n = out->bytes - done < sizeof(bytes) ? out->bytes - done : sizeof(bytes);
+	for (uint64_t done = 0; done < block->bytes; done += n) {
+		n = block->bytes - done < sizeof(bytes) ? block->bytes - done : sizeof(bytes);
 		rc = read_all(file, bytes, n);
 		if (rc <= 0)
 			return rc;
@@ -85,7 +93,32 @@ int block_check(FILE *file, uint64_t left, struct digest *digest, struct block *
 	}
 	digest_end(digest, sum);
 	rc = read_all(file, bytes, BLOCK_CHECK_BYTES);
-	return rc <= 0 ? rc : memcmp(bytes, sum, BLOCK_CHECK_BYTES) == 0;
+	if (rc <= 0)
+		return rc;
+	return memcmp(bytes, sum, BLOCK_CHECK_BYTES) == 0 ? BLOCK_WHOLE : BLOCK_DAMAGED;
+}
+
+int block_check(FILE *file, uint64_t left, struct digest *digest, struct block *out)
+{
+	uint8_t bytes[BLOCK_HEAD_BYTES], sum[DIGEST_BYTES];
+	struct disk_head head;
+	int rc;
+
+	if (left < sizeof(bytes))
+		return BLOCK_TORN;
+	rc = read_all(file, bytes, sizeof(bytes));
+	if (rc <= 0)
+		return rc;
+	if (!parse_head(bytes, &head, out))
+		return BLOCK_DAMAGED;
+	check_head(&head, digest, sum);
+	if (memcmp(head.check, sum, sizeof(head.check)) != 0)
+		return BLOCK_DAMAGED;
+	if (!fits(out, left))
+		return BLOCK_TORN;
+	digest_begin(digest);
+	digest_add(digest, bytes, sizeof(bytes));
+	return check_rest(file, out, digest);
 }
 
 uint64_t block_size(const struct block *block)

@@ -2,11 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "client/journal/block.h"
+#include "proto/whole.h"
 
 #define COPIES_MAX 1000
 
@@ -34,48 +35,23 @@ static int create(const char *path, char name[DAMAGE_PATH_BYTES])
 	return fd < 0 ? -errno : fd;
 }
 
-static int copy(int fd, const uint8_t *bytes, size_t n)
-{
-	while (n > 0) {
-		const ssize_t written = write(fd, bytes, n);
-
-		if (written < 0 && errno != EINTR)
-			return -errno;
-		if (written > 0) {
-			bytes += written;
-			n -= (size_t)written;
-		}
-	}
-	return fsync(fd) < 0 ? -errno : 0;
-}
-
-static int keep(const char *path, const uint8_t *bytes, size_t n, char name[DAMAGE_PATH_BYTES],
-		struct ipp_error *err)
-{
-	const int fd = create(path, name);
-	int rc;
-
-	if (fd < 0)
-		return cannot_keep(path, -fd, err);
-	rc = copy(fd, bytes, n);
-	close(fd);
-	if (rc == 0)
-		return 1;
-	unlink(name);
-	return cannot_keep(path, -rc, err);
-}
-
 int damage_keep(int fd, off_t at, off_t end, const char *path, char kept[DAMAGE_PATH_BYTES],
 		struct ipp_error *err)
 {
-	uint8_t *all = mmap(NULL, (size_t)end, PROT_READ, MAP_PRIVATE, fd, 0);
 	const size_t n = (size_t)(end - at);
-	int rc = 0;
+	void *all = mmap(NULL, (size_t)end, PROT_READ, MAP_PRIVATE, fd, 0);
+	const int copy = all == MAP_FAILED ? -errno : create(path, kept);
+	int rc = copy;
 
-	if (all == MAP_FAILED)
-		return cannot_keep(path, errno, err);
-	if (!block_is_torn(all + at, n))
-		rc = keep(path, all + at, n, kept, err);
-	munmap(all, (size_t)end);
-	return rc;
+	if (copy >= 0) {
+		rc = whole_write(copy, (const uint8_t *)all + at, n);
+		if (rc == 0 && fsync(copy) < 0)
+			rc = -errno;
+		close(copy);
+		if (rc < 0)
+			unlink(kept);
+	}
+	if (all != MAP_FAILED)
+		munmap(all, (size_t)end);
+	return rc < 0 ? cannot_keep(path, -rc, err) : 0;
 }

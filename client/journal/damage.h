@@ -11,10 +11,9 @@
 
 #define DAMAGE_PATH_BYTES PATH_MAX
 
-/* No whole block begins at `at` of a journal that ends at `end`.  1: what is there was copied to
- * PATH.damaged, or to the first of PATH.damaged.2, .3 ... that is not there yet, whose name is in
- * `kept`, and is on disk; 0: it is only the beginning of a block, as kill -9 leaves it; or -errno
- * with the reason. */
+/* Copy what a journal has from `at` to its end to PATH.damaged, or to the first of PATH.damaged.2,
+ * .3 ... that is not there yet, whose name is put in `kept`.  0: it is on disk; or -errno with the
+ * reason. */
 int damage_keep(int fd, off_t at, off_t end, const char *path, char kept[DAMAGE_PATH_BYTES],
 		struct ipp_error *err);
 

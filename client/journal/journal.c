@@ -14,6 +14,8 @@
 #include "client/journal/writer.h"
 #include "proto/error.h"
 
+#define SHOWN_BYTES 61 /* of a label */
+
 struct journal {
 	const char *path;
 	int fd;
@@ -57,20 +59,34 @@ static int open_file(struct journal *journal, off_t *size, struct ipp_error *err
 	return 0;
 }
 
+/* Of any file's bytes, for a message: in one line, and without what would upset a terminal. */
+static const char *shown(const struct identity *found, char text[SHOWN_BYTES])
+{
+	size_t n = 0;
+
+	for (; n < SHOWN_BYTES - 1 && found->label[n]; n++)
+		text[n] = (unsigned char)found->label[n] < ' ' || found->label[n] == 0x7f
+				  ? '?'
+				  : found->label[n];
+	text[n] = '\0';
+	return text;
+}
+
 static int compare(const struct journal *journal, const struct identity *found,
 		   const struct identity *map, struct ipp_error *err)
 {
+	char label[SHOWN_BYTES];
+
 	if (memcmp(found->digest, map->digest, sizeof(map->digest)) == 0)
 		return 0;
 	if (strcmp(found->label, map->label) == 0)
-		return ipp_fail(
-			err, EINVAL,
-			"%s is the journal of another map: %.60s with another module, other "
-			"arguments or data; give --journal another file",
-			journal->path, found->label);
+		return ipp_fail(err, EINVAL,
+				"%s is the journal of another map: %s with another module, other "
+				"arguments or data; give --journal another file",
+				journal->path, shown(found, label));
 	return ipp_fail(err, EINVAL,
-			"%s is the journal of another map: %.60s; give --journal another file",
-			journal->path, found->label);
+			"%s is the journal of another map: %s; give --journal another file",
+			journal->path, shown(found, label));
 }
 
 /* What it has and what it is of; *begun is whether it is of anything. */
@@ -103,12 +119,12 @@ static int begin(struct journal *journal, const struct identity *map, struct ipp
 	return ipp_fail(err, -rc, "--journal %s: cannot be written: %m", journal->path);
 }
 
-/* Read what earlier runs left; what comes after the last whole block goes, into a
- * file of its own if it is more than a block that was torn. */
+/* Read what earlier runs left; what comes after the last whole block goes, into a file of its own
+ * if it is more than a block that was torn. */
 static int read_past(struct journal *journal, off_t size, struct ipp_error *err)
 {
 	int rc = past_open(&journal->past, journal->fd, HEAD_BYTES, size, journal->path, err);
-	char kept[DAMAGE_PATH_BYTES];
+	char kept[DAMAGE_PATH_BYTES] = "";
 	off_t end;
 
 	if (rc < 0)
@@ -116,7 +132,8 @@ static int read_past(struct journal *journal, off_t size, struct ipp_error *err)
 	end = past_end(journal->past);
 	if (end == size)
 		return 0;
-	rc = damage_keep(journal->fd, end, size, journal->path, kept, err);
+	if (past_is_damaged(journal->past))
+		rc = damage_keep(journal->fd, end, size, journal->path, kept, err);
 	if (rc < 0)
 		return rc;
 	if (ftruncate(journal->fd, end) < 0)
@@ -125,7 +142,7 @@ static int read_past(struct journal *journal, off_t size, struct ipp_error *err)
 		"ipp-run: %s is whole up to byte %lld; the %lld bytes behind are %s%s, and what "
 		"they told of runs again\n",
 		journal->path, (long long)end, (long long)(size - end),
-		rc == 1 ? "damaged and now in " : "dropped", rc == 1 ? kept : "");
+		kept[0] ? "damaged and now in " : "dropped", kept);
 	return 0;
 }
 
@@ -266,6 +283,11 @@ static int look(int fd, const char *path,
 	rc = past_open(&past, fd, HEAD_BYTES, status.st_size, path, err);
 	if (rc == 0)
 		rc = past_each(past, take, owner, err);
+	if (rc == 0 && past_is_damaged(past))
+		rc = ipp_fail(err, EBADMSG,
+			      "%s is damaged from byte %lld on, and what lies there is not listed: "
+			      "with --resume its map runs that again",
+			      path, (long long)past_end(past));
 	past_free(past);
 	return rc;
 }

@@ -36,6 +36,7 @@ struct past {
 	struct extent *extents;
 	size_t n_extents;
 	off_t end;
+	bool damaged; /* there */
 	uint64_t n_records;
 	struct window *windows[N_WINDOWS];
 	uint64_t uses;
@@ -84,15 +85,16 @@ static int scan(struct past *past, off_t size)
 {
 	struct digest *digest = digest_new();
 	struct block block;
-	int rc = digest ? 1 : -ENOMEM;
+	int rc = digest ? BLOCK_WHOLE : -ENOMEM;
 
-	if (rc == 1 && fseeko(past->file, past->end, SEEK_SET) < 0)
+	if (digest && fseeko(past->file, past->end, SEEK_SET) < 0)
 		rc = -errno;
-	while (rc == 1) {
+	while (rc == BLOCK_WHOLE && past->end < size) {
 		rc = block_check(past->file, (uint64_t)(size - past->end), digest, &block);
-		if (rc == 1 && add_block(past, &block) < 0)
+		if (rc == BLOCK_WHOLE && add_block(past, &block) < 0)
 			rc = -ENOMEM;
 	}
+	past->damaged = rc == BLOCK_DAMAGED;
 	digest_free(digest);
 	return rc;
 }
@@ -140,6 +142,11 @@ void past_free(struct past *past)
 off_t past_end(const struct past *past)
 {
 	return past->end;
+}
+
+bool past_is_damaged(const struct past *past)
+{
+	return past->damaged;
 }
 
 uint64_t past_count(const struct past *past)
@@ -192,10 +199,9 @@ static int read_extent(struct past *past, const struct extent *extent, uint64_t 
 	int rc = fseeko(past->file, at, SEEK_SET) < 0 ? -errno : 0;
 
 	while (rc == 0 && at < extent->end) {
-		uint8_t bytes[BLOCK_HEAD_BYTES];
 		struct block block;
 
-		rc = block_read_head(past->file, (uint64_t)(extent->end - at), &block, bytes);
+		rc = block_read_head(past->file, (uint64_t)(extent->end - at), &block);
 		if (rc <= 0)
 			return rc < 0 ? rc : -EBADMSG;
 		at += (off_t)block_size(&block);

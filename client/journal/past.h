@@ -6,6 +6,7 @@
 #ifndef IPP_CLIENT_JOURNAL_PAST_H
 #define IPP_CLIENT_JOURNAL_PAST_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "client/ipp/client.h"
@@ -13,12 +14,14 @@
 struct past;
 
 /* Read the blocks that lie from `from` on (gives *out; borrows fd and path).  Reading ends before
- * the first one that is not as it was written: past_end() is where.  -errno of reading, -ENOMEM. */
+ * the first one that is not as it was written: past_end() is where, and past_is_damaged() whether
+ * it is more than what kill -9 leaves of a block.  -errno of reading, -ENOMEM. */
 int past_open(struct past **out, int fd, off_t from, off_t size, const char *path,
 	      struct ipp_error *err);
 void past_free(struct past *past); /* NULL is fine */
 
 off_t past_end(const struct past *past);
+bool past_is_damaged(const struct past *past);
 uint64_t past_count(const struct past *past); /* results */
 
 /* Whether the result of `index` is there: 1, and *item is what its item is known by; 0; -errno. */

@@ -113,7 +113,7 @@ static int write_block(struct writer *writer, const struct iovec *rest, int n_re
 		block->bytes += rest[i].iov_len;
 		parts[n++] = rest[i];
 	}
-	block_write_head(block, writer->bytes);
+	block_write_head(block, writer->digest, writer->bytes);
 	digest_begin(writer->digest);
 	for (int i = 0; i < n; i++)
 		digest_add(writer->digest, parts[i].iov_base, parts[i].iov_len);

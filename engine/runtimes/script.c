@@ -13,6 +13,7 @@
 #include "engine/runtimes/child.h"
 #include "engine/variables.h"
 #include "proto/error.h"
+#include "proto/whole.h"
 
 #ifndef MFD_EXEC /* Linux 6.3; vm.memfd_noexec makes it needed */
 #define MFD_EXEC 0x10U
@@ -24,21 +25,6 @@ struct script {
 	char **words;	       /* ends with NULL; the words are the call's */
 	char interpreter[256]; /* what its #! line names; "": it has none */
 };
-
-static int write_all(int fd, const char *bytes, size_t n)
-{
-	while (n > 0) {
-		const ssize_t written = write(fd, bytes, n);
-
-		if (written < 0 && errno != EINTR)
-			return -errno;
-		if (written > 0) {
-			bytes += written;
-			n -= (size_t)written;
-		}
-	}
-	return 0;
-}
 
 /* A descriptor that exec takes: a file that somebody has open for writing is "busy".  Nothing of it
  * is left when we are killed.  -errno. */
@@ -52,7 +38,7 @@ static int memory_file(const struct ipp_value *bytes)
 		writable = memfd_create("slurm-ipp-script", MFD_CLOEXEC);
 	if (writable < 0)
 		return -errno;
-	rc = write_all(writable, bytes->data, bytes->bytes);
+	rc = whole_write(writable, bytes->data, bytes->bytes);
 	if (rc == 0 && fchmod(writable, 0700) < 0)
 		rc = -errno;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", writable);

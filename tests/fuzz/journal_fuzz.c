@@ -17,6 +17,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
 #define INDICES 64
+#define HEAD_CHECKED_BYTES 32
 
 static unsigned sum;
 
@@ -38,6 +39,11 @@ static void mend(uint8_t *data, size_t bytes)
 		length = le64toh(length);
 		if (length > bytes - at - BLOCK_HEAD_BYTES - BLOCK_CHECK_BYTES)
 			break;
+		digest_begin(digest);
+		digest_add(digest, data + at, HEAD_CHECKED_BYTES);
+		digest_end(digest, found);
+		memcpy(data + at + HEAD_CHECKED_BYTES, found,
+		       BLOCK_HEAD_BYTES - HEAD_CHECKED_BYTES);
 		digest_begin(digest);
 		digest_add(digest, data + at, BLOCK_HEAD_BYTES + length);
 		digest_end(digest, found);

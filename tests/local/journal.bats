@@ -277,6 +277,10 @@ killed_at()
 	[ ! -e j.damaged ]
 	printf x | dd of=j bs=1 seek=230 conv=notrunc status=none
 	cp j damaged
+	ipp journal j
+	show
+	[ "$status" = 125 ]
+	[[ $stderr == "ipp-run journal: j is damaged from byte "[12]*" on, and what lies there is not listed: with --resume its map runs that again" ]]
 	ln -s elsewhere j.damaged
 	for kept in j.damaged.2 j.damaged.3; do
 		cp damaged j
@@ -311,6 +315,8 @@ killed_at()
 	echo >>mine.so
 	refused "j is the journal of another map: ./mine.so:square with another module, other arguments or data; give --journal another file" \
 		map --journal j --resume ./mine.so:square 0:3
+	ipp map --engines 1 --journal odd -- sh -c $'exit 0\n\e[31m' ::: 1
+	refused "odd is the journal of another map: sh -c exit 0??[31m; give --journal another file" map --journal odd --resume -- echo ::: 1
 	ipp loo --engines 1 --trees 2 --held-out 0:2 --journal l
 	refused "l is the journal of another map: forest.so:loo with" loo --journal l --resume --trees 3 --held-out 0:2 --engines 1
 	refused "l is the journal of another map: forest.so:loo with" loo --journal l --resume --trees 2 --rows 400 --held-out 0:2 --engines 1
