@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "client/date_text.h"
 #include "client/decimal.h"
 #include "proto/error.h"
 #include "proto/npy.h"
@@ -19,19 +20,74 @@ struct shown {
 
 /* ---- items ---- */
 
+/* `n` bytes, behind which `bits` stand. */
+static uint64_t load(const struct shown *shown, const unsigned char *at, size_t n, uint64_t bits)
+{
+	for (size_t i = 0; i < n; i++)
+		bits = bits << 8 | at[shown->whole.dtype[0] == '>' ? i : n - 1 - i];
+	return bits;
+}
+
 static void print_integer(const struct shown *shown, const unsigned char *at)
 {
 	const size_t n = shown->whole.item_bytes;
 	const bool negative = shown->whole.dtype[1] == 'i' &&
 			      at[shown->whole.dtype[0] == '>' ? 0 : n - 1] & 0x80;
-	uint64_t bits = negative ? UINT64_MAX : 0;
+	const uint64_t bits = load(shown, at, n, negative ? UINT64_MAX : 0);
 
-	for (size_t i = 0; i < n; i++)
-		bits = bits << 8 | at[shown->whole.dtype[0] == '>' ? i : n - 1 - i];
 	if (negative)
 		fprintf(shown->out, "%" PRId64, (int64_t)bits);
 	else
 		fprintf(shown->out, "%" PRIu64, bits);
+}
+
+/* In UTF-8; above 0x7f, and a character. */
+static void print_wide(FILE *out, uint32_t c)
+{
+	if (c < 0x800) {
+		putc((int)(0xc0 | c >> 6), out);
+	} else {
+		putc((int)(c < 0x10000 ? 0xe0 | c >> 12 : 0xf0 | c >> 18), out);
+		if (c >= 0x10000)
+			putc((int)(0x80 | (c >> 12 & 0x3f)), out);
+		putc((int)(0x80 | (c >> 6 & 0x3f)), out);
+	}
+	putc((int)(0x80 | (c & 0x3f)), out);
+}
+
+/* What would upset a terminal, or is no character, as an escape. */
+static void print_character(FILE *out, uint32_t c, bool wide)
+{
+	static const char special[] = "\n\t\r\\'", letters[] = "ntr\\'";
+	const char *found = c > 0 && c < 0x80 ? strchr(special, (int)c) : NULL;
+
+	if (found)
+		fprintf(out, "\\%c", letters[found - special]);
+	else if (c >= ' ' && c < 0x7f)
+		putc((int)c, out);
+	else if (c < (wide ? 0xa0 : 0x100))
+		fprintf(out, "\\x%02" PRIx32, c);
+	else if ((c >= 0xd800 && c < 0xe000) || c > 0x10ffff)
+		fprintf(out, "\\U%08" PRIx32, c);
+	else
+		print_wide(out, c);
+}
+
+/* Texts are padded with NULs. */
+static void print_text(const struct shown *shown, const unsigned char *at)
+{
+	const char kind = shown->whole.dtype[1];
+	const size_t unit_bytes = kind == 'U' ? 4 : 1;
+	size_t n = shown->whole.item_bytes / unit_bytes;
+
+	while (kind != 'V' && n > 0 && load(shown, at + (n - 1) * unit_bytes, unit_bytes, 0) == 0)
+		n--;
+	fputs(kind == 'U' ? "'" : "b'", shown->out);
+	for (size_t i = 0; i < n; i++)
+		print_character(shown->out,
+				(uint32_t)load(shown, at + i * unit_bytes, unit_bytes, 0),
+				kind == 'U');
+	putc('\'', shown->out);
 }
 
 static const char *real_text(const struct shown *shown, const unsigned char *at,
@@ -45,7 +101,7 @@ static const char *real_text(const struct shown *shown, const unsigned char *at,
 
 static void print_item(const struct shown *shown, const unsigned char *at)
 {
-	char text[DECIMAL_BYTES];
+	char text[DECIMAL_BYTES], date[DATE_TEXT_BYTES];
 
 	switch (shown->whole.dtype[1]) {
 	case 'b':
@@ -58,6 +114,17 @@ static void print_item(const struct shown *shown, const unsigned char *at)
 		fputs(real_text(shown, at, text), shown->out);
 		real_text(shown, at + shown->part.item_bytes, text);
 		fprintf(shown->out, "%s%sj", text[0] == '-' ? "" : "+", text);
+		break;
+	case 'S':
+	case 'U':
+	case 'V':
+		print_text(shown, at);
+		break;
+	case 'M':
+	case 'm':
+		fputs(date_text((int64_t)load(shown, at, sizeof(int64_t), 0), shown->whole.dtype,
+				date),
+		      shown->out);
 		break;
 	default:
 		print_integer(shown, at);
@@ -104,13 +171,13 @@ static bool look(struct shown *shown, const struct ipp_value *array)
 	if (npy_init(whole, array->dtype, array->n_dims, array->shape, array->fortran_order, "",
 		     NULL) < 0 ||
 	    whole->data_bytes != array->bytes || (!array->data && array->bytes > 0) ||
-	    !strchr("biufc", whole->dtype[1]) || strcmp(whole->dtype + 1, "f16") == 0 ||
-	    strcmp(whole->dtype + 1, "c32") == 0)
+	    strcmp(whole->dtype + 1, "f16") == 0 || strcmp(whole->dtype + 1, "c32") == 0)
 		return false;
 	shown->cut = whole->n_items > ARRAY_TEXT_MAX;
 	for (size_t i = 0; i < whole->n_dims && n_shown <= ARRAY_TEXT_MAX; i++)
 		n_shown *= is_cut(shown, i) ? 2 * EDGE : whole->shape[i];
-	if (n_shown > ARRAY_TEXT_MAX)
+	if (n_shown > ARRAY_TEXT_MAX || (strchr("SUV", whole->dtype[1]) && n_shown > 0 &&
+					 whole->item_bytes > ARRAY_TEXT_BYTES_MAX / n_shown))
 		return false;
 	part[0] = whole->dtype[0];
 	snprintf(part + 2, 2, "%zu", whole->item_bytes / (whole->dtype[1] == 'c' ? 2 : 1));

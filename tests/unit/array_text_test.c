@@ -1,4 +1,4 @@
-/* The numbers of arrays as people read them. */
+/* The items of arrays as people read them. */
 #include <errno.h>
 #include <math.h>
 #include <setjmp.h>
@@ -94,6 +94,67 @@ static void axes_nest_in_either_order(void **state)
 		    "[[], []]");
 }
 
+static void texts_and_bytes_are_quoted_as_python_does(void **state)
+{
+	static const char bytes[] = "ab\0c\n'\x80\x1b[";
+	static const uint32_t words[] = {'h',	 0xe9, 0,	0, '\'',   '\\',     '\t', 0x7f,
+					 0x20ac, 0x9b, 0x1f600, 0, 0xd800, 0x110000, 0,	   'x'};
+	static const unsigned char big[] = {0, 0, 0, 'a', 0, 0, 0xd7, 0xff, 0, 0, 0, 0};
+
+	(void)state;
+	assert_text(ARRAY("|S5", bytes, 2), "[b'ab\\x00c\\n', b'\\'\\x80\\x1b[']");
+	assert_text(ARRAY("|V2", bytes, 5),
+		    "[b'ab', b'\\x00c', b'\\n\\'', b'\\x80\\x1b', b'[\\x00']");
+	assert_text(ARRAY("<U4", words, 4),
+		    "['h\xc3\xa9', '\\'\\\\\\t\\x7f', '\xe2\x82\xac\\x9b\xf0\x9f\x98\x80', "
+		    "'\\U0000d800\\U00110000\\x00x']");
+	assert_text(ARRAY(">U3", big, 1), "['a\xed\x9f\xbf']");
+	assert_text(&(struct ipp_value){.kind = IPP_ARRAY,
+					.dtype = "<U0",
+					.shape = (const uint64_t[]){2},
+					.n_dims = 1},
+		    "['', '']");
+}
+
+static void dates_are_iso_8601_as_far_as_their_unit_goes(void **state)
+{
+	static const int64_t one[] = {0, -1, 20000, INT64_MIN};
+	static const int64_t nine[] = {1, -1};
+	static const unsigned char big[] = {0, 0, 0, 0, 0, 0, 0, 1};
+
+	(void)state;
+	assert_text(ARRAY("<M8[D]", one, 4), "[1970-01-01, 1969-12-31, 2024-10-04, NaT]");
+	assert_text(ARRAY("<M8[Y]", one, 4), "[1970, 1969, 21970, NaT]");
+	assert_text(ARRAY("<M8[M]", one, 4), "[1970-01, 1969-12, 3636-09, NaT]");
+	assert_text(ARRAY("<M8[W]", one, 4), "[1970-01-01, 1969-12-25, 2353-04-23, NaT]");
+	assert_text(ARRAY("<M8[h]", one, 4), "[1970-01-01T00, 1969-12-31T23, 1972-04-13T08, NaT]");
+	assert_text(ARRAY("<M8[15m]", one, 4),
+		    "[1970-01-01T00:00, 1969-12-31T23:45, 1970-07-28T08:00, NaT]");
+	assert_text(ARRAY("<M8[s]", nine, 2), "[1970-01-01T00:00:01, 1969-12-31T23:59:59]");
+	assert_text(ARRAY("<M8[25ms]", nine, 2),
+		    "[1970-01-01T00:00:00.025, 1969-12-31T23:59:59.975]");
+	assert_text(ARRAY("<M8[ns]", nine, 2),
+		    "[1970-01-01T00:00:00.000000001, 1969-12-31T23:59:59.999999999]");
+	assert_text(ARRAY("<M8[as]", nine, 2), "[1970-01-01T00:00:00.000000000000000001, "
+					       "1969-12-31T23:59:59.999999999999999999]");
+	assert_text(ARRAY(">M8[D]", big, 1), "[1970-01-02]");
+}
+
+static void times_without_a_date_are_numbers(void **state)
+{
+	static const int64_t far[] = {INT64_MAX, INT64_MIN + 1, INT64_MIN};
+	static const int64_t some[] = {3, -3600, INT64_MIN};
+
+	(void)state;
+	assert_text(ARRAY("<m8[s]", some, 3), "[3, -3600, NaT]");
+	assert_text(ARRAY("<m8", some, 3), "[3, -3600, NaT]");
+	assert_text(ARRAY("<M8", some, 3), "[3, -3600, NaT]");
+	assert_text(ARRAY("<M8[D]", far, 3), "[9223372036854775807, -9223372036854775807, NaT]");
+	assert_text(ARRAY("<M8[Y]", far, 3), "[9223372036854775807, -9223372036854775807, NaT]");
+	assert_text(ARRAY("<M8[s]", far, 3), "[9223372036854775807, -9223372036854775807, NaT]");
+	assert_text(ARRAY("<M8[99ns]", far, 3), "[9223372036854775807, -9223372036854775807, NaT]");
+}
+
 static void of_many_numbers_the_edges_are_shown(void **state)
 {
 	static uint8_t many[1001], table[7][200];
@@ -122,9 +183,9 @@ static void all_of_a_thousand_numbers_are_shown(void **state)
 	assert_text(ARRAY("|u1", many, 1000), wanted);
 }
 
-static void what_is_no_number_or_not_there_or_too_much_is_not_shown(void **state)
+static void what_is_too_long_or_not_there_or_too_much_is_not_shown(void **state)
 {
-	static const char bytes[4096];
+	static const char bytes[4096], texts[65537];
 	const struct ipp_value head = {.kind = IPP_ARRAY,
 				       .dtype = "<f8",
 				       .shape = (const uint64_t[]){2},
@@ -134,7 +195,8 @@ static void what_is_no_number_or_not_there_or_too_much_is_not_shown(void **state
 
 	(void)state;
 	assert_false(array_text_fits(&head));
-	assert_false(array_text_fits(ARRAY("<U4", bytes, 256)));
+	assert_false(array_text_fits(ARRAY("<U4", bytes, 255)));
+	assert_false(array_text_fits(ARRAY("|S65537", texts, 1)));
 	assert_false(array_text_fits(ARRAY("<f16", bytes, 256)));
 	assert_false(array_text_fits(ARRAY("<c32", bytes, 128)));
 	assert_false(array_text_fits(ARRAY("<f8", bytes, 511)));
@@ -153,9 +215,12 @@ int main(void)
 		cmocka_unit_test(reals_have_as_few_digits_as_read_back),
 		cmocka_unit_test(complex_numbers_and_truth_values_are_python_s),
 		cmocka_unit_test(axes_nest_in_either_order),
+		cmocka_unit_test(texts_and_bytes_are_quoted_as_python_does),
+		cmocka_unit_test(dates_are_iso_8601_as_far_as_their_unit_goes),
+		cmocka_unit_test(times_without_a_date_are_numbers),
 		cmocka_unit_test(of_many_numbers_the_edges_are_shown),
 		cmocka_unit_test(all_of_a_thousand_numbers_are_shown),
-		cmocka_unit_test(what_is_no_number_or_not_there_or_too_much_is_not_shown),
+		cmocka_unit_test(what_is_too_long_or_not_there_or_too_much_is_not_shown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
