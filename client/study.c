@@ -31,7 +31,7 @@ static int take_fraction(const char *text, double *out, struct ipp_error *err)
 			text);
 }
 
-int study_take(struct study *study, int c, const char *text, struct ipp_error *err)
+static int take(struct study *study, int c, const char *text, struct ipp_error *err)
 {
 	const struct {
 		const char *option;
@@ -70,6 +70,26 @@ int study_take(struct study *study, int c, const char *text, struct ipp_error *e
 	else
 		*known[i].flag = true;
 	return 0;
+}
+
+int study_options(struct study *study, const char *verb, int argc, char **argv, const char *shorts,
+		  const struct option *known, study_take_fn *take_other, void *owner,
+		  struct ipp_error *err)
+{
+	int c, rc = 0;
+
+	while (rc == 0 && (c = getopt_long(argc, argv, shorts, known, NULL)) != -1) {
+		if (c >= STUDY_FIRST && c <= STUDY_LAST)
+			rc = take(study, c, optarg, err);
+		else if (c == '?')
+			rc = verb_unknown_option(verb, argc, argv, known, err);
+		else
+			rc = take_other(owner, c, optarg, err);
+	}
+	if (rc == 0 && optind < argc)
+		rc = ipp_fail(err, EINVAL, "ipp-run %s: what is '%.100s'? see ipp-run %s --help",
+			      verb, argv[optind], verb);
+	return rc;
 }
 
 /* The name of an option that was given, if it is one of [first, last]; else NULL. */

@@ -69,8 +69,15 @@ enum {
 	"  --journal FILE             keep what each task found in FILE\n"                         \
 	"  --resume                   go on with what FILE has\n"
 
-/* Take option `c` of getopt_long().  0, or -EINVAL. */
-int study_take(struct study *study, int c, const char *text, struct ipp_error *err);
+/* What a verb has besides: take option `c` of getopt_long().  0, or -EINVAL. */
+typedef int study_take_fn(void *owner, int c, const char *text, struct ipp_error *err);
+
+/* Read the words behind `verb`, which are all options.  0, or -EINVAL.
+ *   shorts, known  as getopt_long() wants them
+ *   take_other     is given what is not the study's */
+int study_options(struct study *study, const char *verb, int argc, char **argv, const char *shorts,
+		  const struct option *known, study_take_fn *take_other, void *owner,
+		  struct ipp_error *err);
 
 /* Options that do not go together, or would do nothing: -EINVAL. */
 int study_check(const struct study *study, struct ipp_error *err);

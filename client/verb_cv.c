@@ -214,6 +214,24 @@ out:
 
 /* ---- the verb ---- */
 
+static int take(void *owner, int c, const char *text, struct ipp_error *err)
+{
+	struct options *options = owner;
+
+	switch (c) {
+	case 'f':
+		return verb_number("--folds", text, 2, 1u << 27, &options->folds, err);
+	case 'r':
+		return verb_number("--repeats", text, 1, 1000000, &options->repeats, err);
+	case 'o':
+		options->out = text;
+		return 0;
+	default:
+		options->json = true;
+		return 0;
+	}
+}
+
 static int parse(struct options *options, int argc, char **argv, struct ipp_error *err)
 {
 	static const struct option known[] = {
@@ -224,25 +242,8 @@ static int parse(struct options *options, int argc, char **argv, struct ipp_erro
 		{"json", no_argument, NULL, 'j'},
 		{0},
 	};
-	int c, rc = 0;
+	int rc = study_options(&options->study, "cv", argc, argv, "", known, take, options, err);
 
-	while (rc == 0 && (c = getopt_long(argc, argv, "", known, NULL)) != -1) {
-		if (c >= STUDY_FIRST && c <= STUDY_LAST)
-			rc = study_take(&options->study, c, optarg, err);
-		else if (c == 'f')
-			rc = verb_number("--folds", optarg, 2, 1u << 27, &options->folds, err);
-		else if (c == 'r')
-			rc = verb_number("--repeats", optarg, 1, 1000000, &options->repeats, err);
-		else if (c == 'o')
-			options->out = optarg;
-		else if (c == 'j')
-			options->json = true;
-		else
-			rc = verb_unknown_option("cv", argc, argv, known, err);
-	}
-	if (rc == 0 && optind < argc)
-		rc = ipp_fail(err, EINVAL, "ipp-run cv: what is '%.100s'? see ipp-run cv --help",
-			      argv[optind]);
 	if (rc == 0)
 		rc = study_check(&options->study, err);
 	if (rc == 0 && options->out)

@@ -20,6 +20,22 @@ struct options {
 	bool json, importance;
 };
 
+static int take(void *owner, int c, const char *text, struct ipp_error *err)
+{
+	struct options *options = owner;
+
+	(void)err;
+	if (c == 'm')
+		options->model = text;
+	else if (c == 'o')
+		options->out = text;
+	else if (c == 'i')
+		options->importance = true;
+	else
+		options->json = true;
+	return 0;
+}
+
 /* argv[0] is fit or predict; `verb` both words. */
 static int parse(struct options *options, const char *verb, int argc, char **argv,
 		 struct ipp_error *err)
@@ -32,26 +48,10 @@ static int parse(struct options *options, const char *verb, int argc, char **arg
 		{"json", no_argument, NULL, 'j'},
 		{0},
 	};
-	int c, rc = 0;
+	int rc;
 
 	study_init(&options->study);
-	while (rc == 0 && (c = getopt_long(argc, argv, "m:o:", known, NULL)) != -1) {
-		if (c >= STUDY_FIRST && c <= STUDY_LAST)
-			rc = study_take(&options->study, c, optarg, err);
-		else if (c == 'm')
-			options->model = optarg;
-		else if (c == 'o')
-			options->out = optarg;
-		else if (c == 'i')
-			options->importance = true;
-		else if (c == 'j')
-			options->json = true;
-		else
-			rc = verb_unknown_option(verb, argc, argv, known, err);
-	}
-	if (rc == 0 && optind < argc)
-		rc = ipp_fail(err, EINVAL, "ipp-run %s: what is '%.100s'? see ipp-run %s --help",
-			      verb, argv[optind], verb);
+	rc = study_options(&options->study, verb, argc, argv, "m:o:", known, take, options, err);
 	if (rc == 0 && options->out)
 		rc = output_check(options->out, err);
 	return rc;

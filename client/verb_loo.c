@@ -143,6 +143,25 @@ static int take_estimator(struct options *options, const char *name, struct ipp_
 	return ipp_fail(err, EINVAL, "ipp-run loo: --estimator %.60s: give loo or oob", name);
 }
 
+static int take(void *owner, int c, const char *text, struct ipp_error *err)
+{
+	struct options *options = owner;
+
+	if (c == 'e')
+		return take_estimator(options, text, err);
+	if (c == 'h')
+		options->held_out = text;
+	else if (c == 'o')
+		options->out = text;
+	else if (c == 'p')
+		options->plot = text;
+	else if (c == 'j')
+		options->json = true;
+	else
+		options->study.full_trees = true;
+	return 0;
+}
+
 static int parse(struct options *options, int argc, char **argv, struct ipp_error *err)
 {
 	static const struct option known[] = {
@@ -155,29 +174,8 @@ static int parse(struct options *options, int argc, char **argv, struct ipp_erro
 		{"plot", required_argument, NULL, 'p'},
 		{0},
 	};
-	int c, rc = 0;
+	int rc = study_options(&options->study, "loo", argc, argv, "", known, take, options, err);
 
-	while (rc == 0 && (c = getopt_long(argc, argv, "", known, NULL)) != -1) {
-		if (c >= STUDY_FIRST && c <= STUDY_LAST)
-			rc = study_take(&options->study, c, optarg, err);
-		else if (c == 'h')
-			options->held_out = optarg;
-		else if (c == 'o')
-			options->out = optarg;
-		else if (c == 'e')
-			rc = take_estimator(options, optarg, err);
-		else if (c == 'p')
-			options->plot = optarg;
-		else if (c == 'j')
-			options->json = true;
-		else if (c == 'f')
-			options->study.full_trees = true;
-		else
-			rc = verb_unknown_option("loo", argc, argv, known, err);
-	}
-	if (rc == 0 && optind < argc)
-		rc = ipp_fail(err, EINVAL, "ipp-run loo: what is '%.100s'? see ipp-run loo --help",
-			      argv[optind]);
 	if (rc == 0)
 		rc = study_check(&options->study, err);
 	if (rc == 0 && options->oob && options->study.full_trees)

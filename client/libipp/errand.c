@@ -8,15 +8,22 @@
 #include "client/libipp/session.h"
 #include "proto/variable.h"
 
+static Ipp__Targets targets_of(const struct ipp_errand *errand)
+{
+	Ipp__Targets ranks = IPP__TARGETS__INIT;
+
+	ranks.ranks = (uint32_t *)errand->targets;
+	ranks.n_ranks = errand->n_targets;
+	return ranks;
+}
+
 static int send_pull(struct ipp_request *request, const struct ipp_errand *errand,
 		     struct ipp_error *err)
 {
-	Ipp__Targets ranks = IPP__TARGETS__INIT;
+	Ipp__Targets ranks = targets_of(errand);
 	Ipp__Pull head = IPP__PULL__INIT;
 
 	(void)err;
-	ranks.ranks = (uint32_t *)errand->targets;
-	ranks.n_ranks = errand->n_targets;
 	head.request = request->id;
 	head.targets = &ranks;
 	head.name = request->name;
@@ -29,12 +36,10 @@ static int send_pull(struct ipp_request *request, const struct ipp_errand *erran
 static int send_list(struct ipp_request *request, const struct ipp_errand *errand,
 		     struct ipp_error *err)
 {
-	Ipp__Targets ranks = IPP__TARGETS__INIT;
+	Ipp__Targets ranks = targets_of(errand);
 	Ipp__List head = IPP__LIST__INIT;
 
 	(void)err;
-	ranks.ranks = (uint32_t *)errand->targets;
-	ranks.n_ranks = errand->n_targets;
 	head.request = request->id;
 	head.targets = &ranks;
 	head.detached = request->detached;
@@ -45,12 +50,10 @@ static int send_list(struct ipp_request *request, const struct ipp_errand *erran
 static int send_remove(struct ipp_request *request, const struct ipp_errand *errand,
 		       struct ipp_error *err)
 {
-	Ipp__Targets ranks = IPP__TARGETS__INIT;
+	Ipp__Targets ranks = targets_of(errand);
 	Ipp__Remove head = IPP__REMOVE__INIT;
 
 	(void)err;
-	ranks.ranks = (uint32_t *)errand->targets;
-	ranks.n_ranks = errand->n_targets;
 	head.request = request->id;
 	head.targets = &ranks;
 	head.name = request->name;
