@@ -10,6 +10,25 @@
 #include "client/sink.h"
 #include "proto/error.h"
 
+/* Bytes that are encoded at once, for lengths are int there: a multiple of 3. */
+#define PART_BYTES 49152
+
+/* In base 64 (gives); NULL when out of memory. */
+static char *encode(const uint8_t *bytes, size_t n)
+{
+	char *encoded = malloc(4 * (n / 3 + 1) + 1);
+	char *at = encoded;
+
+	if (!encoded)
+		return NULL;
+	for (size_t left = n, part; left > 0; left -= part, bytes += part) {
+		part = left < PART_BYTES ? left : PART_BYTES;
+		at += EVP_EncodeBlock((unsigned char *)at, bytes, (int)part);
+	}
+	*at = '\0';
+	return encoded;
+}
+
 /* Text of UTF-8 under `name`; other bytes in base 64 under `name`_base64. */
 static int add_bytes(json_t *object, const char *name, const void *bytes, size_t n)
 {
@@ -20,10 +39,9 @@ static int add_bytes(json_t *object, const char *name, const void *bytes, size_t
 
 	if (text)
 		return json_object_set_new(object, name, text);
-	encoded = malloc(4 * (n / 3 + 1) + 1);
+	encoded = encode(bytes, n);
 	if (!encoded)
 		return -1;
-	EVP_EncodeBlock((unsigned char *)encoded, bytes, (int)n);
 	snprintf(other, sizeof(other), "%s_base64", name);
 	rc = json_object_set_new(object, other, json_string(encoded));
 	free(encoded);

@@ -21,6 +21,12 @@ static bool advance(uint64_t *offset, uint64_t bytes, uint64_t end)
 	return true;
 }
 
+static bool is_sound(const Ipp__Result *result)
+{
+	return (unsigned)result->outcome <= IPP__OUTCOME__TIMED_OUT &&
+	       value_is_whole(result->value);
+}
+
 /* Find the result's bytes in the payload, from *offset on, which is moved behind them. */
 static bool locate(const Ipp__Result *result, const struct blob *payload, uint64_t *offset,
 		   struct place *place)
@@ -28,7 +34,7 @@ static bool locate(const Ipp__Result *result, const struct blob *payload, uint64
 	const uint64_t end = payload ? payload->bytes : 0;
 
 	place->bytes = *offset;
-	if (!value_is_whole(result->value) || !advance(offset, result->stdout_bytes, end) ||
+	if (!is_sound(result) || !advance(offset, result->stdout_bytes, end) ||
 	    !advance(offset, result->stderr_bytes, end))
 		return false;
 	if (value_array_bytes(result->value) > 0 && !advance(offset, array_padding(*offset), end))
@@ -98,12 +104,12 @@ int arrival_new(struct arrival **out, const struct frame *frame, struct ipp_erro
 	for (size_t i = 0; results->heads && i < results->n_results; i++)
 		results->results[i]->stdout_bytes = results->results[i]->stderr_bytes = 0;
 	for (size_t i = 0; i < results->n_results; i++)
-		if (results->heads ? !value_is_whole(results->results[i]->value)
+		if (results->heads ? !is_sound(results->results[i])
 				   : !locate(results->results[i], arrival->payload, &offset,
 					     &arrival->places[i])) {
 			arrival_unref(arrival);
 			return ipp_fail(err, EPROTO,
-					"the controller sent results that are cut short");
+					"the controller sent results that are cut short, or none");
 		}
 	if (read_variables(arrival) < 0) {
 		arrival_unref(arrival);

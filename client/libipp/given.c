@@ -1,6 +1,7 @@
 #include "client/libipp/given.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "client/libipp/rows.h"
 #include "proto/error.h"
@@ -20,5 +21,11 @@ int given_check(const char *name, const struct ipp_value *value, struct ipp_erro
 				"'%s' is a text of %zu bytes, and %d is the most: give it as an "
 				"array, from a file with %s=@FILE",
 				name, value->bytes, VARIABLE_TEXT_MAX, name);
+	if (rc == 0 && value->kind == IPP_TEXT && strnlen(value->text, value->bytes) < value->bytes)
+		return ipp_fail(
+			err, EINVAL,
+			"'%s' is a text of %zu bytes with a NUL among them, at %zu: make it "
+			"an array of |u1",
+			name, value->bytes, strnlen(value->text, value->bytes));
 	return rc;
 }

@@ -29,6 +29,7 @@ static int split(const char *function, char path[PATH_MAX], const char **name,
 {
 	const char *colon = strrchr(function, ':');
 	char *given;
+	int rc = 1;
 
 	if (!colon || colon == function || !colon[1])
 		return ipp_fail(err, EINVAL, "'%.200s' names no function: write MODULE.so:NAME",
@@ -39,12 +40,10 @@ static int split(const char *function, char path[PATH_MAX], const char **name,
 	if (!given)
 		return ipp_fail(err, ENOMEM, "out of memory");
 	if (!realpath(given, path))
-		ipp_fail(err, errno, "cannot read the module %.200s: %m", given);
-	else
-		err = NULL;
+		rc = ipp_fail(err, errno, "cannot read the module %.200s: %m", given);
 	free(given);
 	*name = colon + 1;
-	return err ? -err->code : 1;
+	return rc;
 }
 
 /* Open it (gives a descriptor) if it looks like a shared object. */

@@ -367,6 +367,9 @@ behind_the_first='case $1 in 0) cat gate; exit 7 ;; 1) echo 1 ;; *) echo 2; exit
 	[ "$(jq -c '[.item, .value]' <<<"$output")" = '[3,9]' ]
 	ipp map --engines 1 --json "$sample:matrix" 3:4
 	[ "$(jq -c '[.value.dtype, .value.shape]' <<<"$output")" = '["<f8",[2,3]]' ]
+	head -c 100001 /dev/urandom >bytes # more than is encoded at once
+	ipp map --engines 1 --json -- cat ::: bytes
+	jq -r .stdout_base64 <<<"$output" | base64 -d | cmp - bytes
 }
 
 @test "a bar is shown where it is asked for or stderr is a terminal, else not" {

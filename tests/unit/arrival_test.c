@@ -58,11 +58,37 @@ static void an_array_that_does_not_fit_its_shape_is_refused(void **state)
 	assert_int_equal(arrive("nonsense", 3, 24), -EPROTO);
 }
 
+static void an_end_that_there_is_not_is_refused(void **state)
+{
+	Ipp__Results results = IPP__RESULTS__INIT;
+	Ipp__Result result = IPP__RESULT__INIT, *one = &result;
+	struct arrival *arrival = NULL;
+	uint8_t head[64];
+	struct frame frame = {.head = head};
+
+	(void)state;
+	results.results = &one;
+	results.n_results = 1;
+	for (int outcome = IPP__OUTCOME__OK; outcome <= IPP__OUTCOME__TIMED_OUT + 1; outcome++)
+		for (results.heads = 0; results.heads <= 1; results.heads++) {
+			result.outcome = (Ipp__Outcome)outcome;
+			frame.head_bytes = (uint32_t)ipp__results__pack(&results, head);
+			assert_int_equal(arrival_new(&arrival, &frame, NULL),
+					 outcome > IPP__OUTCOME__TIMED_OUT ? -EPROTO : 0);
+			if (outcome <= IPP__OUTCOME__TIMED_OUT)
+				arrival_unref(arrival);
+		}
+	result.outcome = (Ipp__Outcome)-1;
+	frame.head_bytes = (uint32_t)ipp__results__pack(&results, head);
+	assert_int_equal(arrival_new(&arrival, &frame, NULL), -EPROTO);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_array_that_fits_its_shape_is_taken),
 		cmocka_unit_test(an_array_that_does_not_fit_its_shape_is_refused),
+		cmocka_unit_test(an_end_that_there_is_not_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

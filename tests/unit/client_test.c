@@ -622,6 +622,10 @@ static void an_errand_that_makes_no_sense_is_refused(void **state)
 	one.what = IPP_SCATTER;
 	assert_int_equal(ipp_submit_errand(client, &one, &request, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "'x' has no value"));
+	one.what = IPP_PUSH;
+	one.value = &(struct ipp_value){.kind = IPP_TEXT, .text = "a\0b", .bytes = 3};
+	assert_int_equal(ipp_submit_errand(client, &one, &request, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "a text of 3 bytes with a NUL among them, at 1"));
 }
 
 struct counted {
