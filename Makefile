@@ -149,12 +149,16 @@ FUZZED       := $(patsubst %.c,build/fuzz/%.o,$(foreach f,$(FOLDERS) spank,$(cal
                 proto/ipp.pb-c.c)
 FUZZFLAGS    := -std=c11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
 
-fuzz: $(FUZZERS)  ## run each fuzzer for FUZZ_SECONDS, one on each CPU; needs clang
+fuzzers: $(FUZZERS)
+
+fuzz: fuzzers  ## run each fuzzer for FUZZ_SECONDS, one on each CPU; needs clang
 	@printf '%s\n' $(notdir $(FUZZERS)) | \
 		FUZZ_SECONDS=$(FUZZ_SECONDS) xargs -P "$$(nproc)" -n 1 tests/fuzz/run
 
 build/fuzz/%_fuzz: build/fuzz/tests/fuzz/%_fuzz.o build/fuzz/fuzzed.a
 	clang $(FUZZFLAGS) -fsanitize=fuzzer -o $@ $^ $(WIRELIBS) $(JSONLIBS) -lm
+# Its functions are found by dlsym().
+build/fuzz/worker_fuzz: private FUZZFLAGS += -rdynamic
 build/fuzz/fuzzed.a: $(FUZZED)
 	@rm -f $@
 	$(AR) rcs $@ $^
@@ -167,7 +171,7 @@ build/fuzz/proto/ipp.pb-c.o: $(B)/proto/ipp.pb-c.c
 	clang $(CPPFLAGS) $(FUZZFLAGS) -c -o $@ $<
 .SECONDARY: $(FUZZERS:%=%.o) $(FUZZED)
 
-.PHONY: all check unit test-programs fuzz check-packages demo lint format bench bench-tools bench-forest install uninstall clean help
+.PHONY: all check unit test-programs fuzz fuzzers check-packages demo lint format bench bench-tools bench-forest install uninstall clean help
 check-packages:
 	@contrib/packages install build test
 

@@ -248,7 +248,8 @@ static int open_call(struct opened *opened, struct ipp_error *err)
 	if (!opened->arguments)
 		return ipp_fail(err, ENOMEM, "out of memory");
 	for (size_t i = 0; i < opened->call->n_arguments; i++)
-		if (variables_set(opened->arguments, opened->call->arguments[i], opened->payload,
+		if (!value_is_whole(opened->call->arguments[i]) ||
+		    variables_set(opened->arguments, opened->call->arguments[i], opened->payload,
 				  &offset) < 0)
 			return ipp_fail(err, EPROTO, "its arguments did not arrive whole");
 	for (size_t i = 0; i < sizeof(runtimes) / sizeof(runtimes[0]); i++)

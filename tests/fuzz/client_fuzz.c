@@ -6,14 +6,11 @@
 #include <event2/event_struct.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 
 #include "client/ipp/client.h"
-#include "proto/dial.h"
 #include "proto/error.h"
-#include "tests/fuzz/message.h"
+#include "tests/fuzz/dial.h"
 
-#define N(array) (sizeof(array) / sizeof((array)[0]))
 #define REQUESTS 4
 
 static struct source source;
@@ -28,24 +25,14 @@ static uint64_t latest, answered; /* request it was told of, and results it gave
 static uint64_t fetch;		  /* number of the FETCH it was asked for last, or 0 */
 static bool heads_only;
 
-struct dial {
-	dial_done_fn *done;
-	void *owner;
-	struct event *answer;
-	struct event_base *base;
-};
-
 static void on_frame(void *owner, struct link *link, const struct frame *frame)
 {
-	ProtobufCMessage *head = heads[frame->type] ? frame_unpack(frame, heads[frame->type])
-						    : NULL;
+	ProtobufCMessage *head = look_at(frame);
 	static const uint16_t begin[] = {FRAME_CALL, FRAME_PUSH,   FRAME_PULL,
 					 FRAME_LIST, FRAME_REMOVE, FRAME_FETCH};
 
 	(void)owner;
 	(void)link;
-	assert(head || !heads[frame->type] || frame->type == FRAME_STATUS ||
-	       frame->type == FRAME_REQUESTS);
 	for (size_t i = 0; i < N(begin); i++)
 		if (begin[i] == frame->type) {
 			assert(strcmp(heads[frame->type]->fields[0].name, "request") == 0);
@@ -58,8 +45,7 @@ static void on_frame(void *owner, struct link *link, const struct frame *frame)
 		fetch = ((Ipp__Fetch *)head)->number;
 		heads_only = ((Ipp__Fetch *)head)->heads;
 	}
-	if (head)
-		protobuf_c_message_free_unpacked(head, NULL);
+	forget(head);
 }
 
 static void leave(void)
@@ -68,15 +54,7 @@ static void leave(void)
 	controller = NULL;
 }
 
-static void on_close(void *owner, struct link *link, const struct ipp_error *why)
-{
-	(void)owner;
-	(void)link;
-	(void)why;
-	leave();
-}
-
-static const struct link_events events = {.on_frame = on_frame, .on_close = on_close};
+static const struct link_events events = {.on_frame = on_frame, .on_close = end_closed};
 
 static void say_roster(void)
 {
@@ -176,50 +154,15 @@ static void next_cb(evutil_socket_t fd, short what, void *arg)
 }
 
 /* The first thing it says is who we are, mostly. */
-static void answer_cb(evutil_socket_t fd, short what, void *arg)
+static int dialled(struct event_base *clients)
 {
-	struct dial *dial = arg;
-	struct link *link;
-	int ends[2];
+	const int fd = end_join(&controller, base, &events);
 
-	(void)fd;
-	(void)what;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0)
-		abort();
-	controller = link_unix(base, ends[0], &events, NULL);
-	link = link_unix(dial->base, ends[1], &events, NULL);
-	if (!controller || !link)
-		abort();
-	link_trust(controller);
-	link_trust(link);
 	if (take(&source) < 250)
 		say_end(0);
-	event_assign(&next, dial->base, always, EV_READ | EV_PERSIST, next_cb, NULL);
+	event_assign(&next, clients, always, EV_READ | EV_PERSIST, next_cb, NULL);
 	event_add(&next, NULL);
-	dial->done(dial->owner, link, NULL);
-}
-
-struct dial *dial_start(struct event_base *base, const struct connection *connection,
-			int timeout_ms, dial_done_fn *done, void *owner)
-{
-	struct dial *dial = malloc(sizeof(*dial));
-
-	(void)connection;
-	(void)timeout_ms;
-	if (!dial)
-		return NULL;
-	*dial = (struct dial){.done = done, .owner = owner, .base = base};
-	dial->answer = event_new(base, -1, 0, answer_cb, dial);
-	event_active(dial->answer, 0, 0);
-	return dial;
-}
-
-void dial_free(struct dial *dial)
-{
-	if (!dial)
-		return;
-	event_free(dial->answer);
-	free(dial);
+	return fd;
 }
 
 /* ---- the program ---- */

@@ -12,10 +12,9 @@
 #include "proto/connection.h"
 #include "proto/error.h"
 #include "proto/unix_socket.h"
-#include "tests/fuzz/message.h"
+#include "tests/fuzz/peer.h"
 
 #define PEERS 6
-#define N(array) (sizeof(array) / sizeof((array)[0]))
 
 struct peer {
 	struct link *link; /* NULL: not connected */
@@ -34,12 +33,9 @@ static char name[CONNECTION_NAME_BYTES];
 static void on_frame(void *owner, struct link *link, const struct frame *frame)
 {
 	struct peer *peer = owner;
-	ProtobufCMessage *head = heads[frame->type] ? frame_unpack(frame, heads[frame->type])
-						    : NULL;
+	ProtobufCMessage *head = look_at(frame);
 
 	(void)link;
-	assert(head || !heads[frame->type] || frame->type == FRAME_STATUS ||
-	       frame->type == FRAME_REQUESTS);
 	if (head && frame->type == FRAME_WELCOME)
 		peer->client = ((Ipp__Welcome *)head)->client;
 	if (head && frame->type == FRAME_PUSH)
@@ -52,8 +48,7 @@ static void on_frame(void *owner, struct link *link, const struct frame *frame)
 		peer->request = tasks->request;
 		peer->end = tasks->first + tasks->count;
 	}
-	if (head)
-		protobuf_c_message_free_unpacked(head, NULL);
+	forget(head);
 }
 
 static void on_close(void *owner, struct link *link, const struct ipp_error *why)

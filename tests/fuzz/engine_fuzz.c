@@ -1,63 +1,27 @@
-/* libFuzzer target: an engine between a controller and a worker that say whole frames in any order.
- * `engine_fuzz FILE` replays one input: a byte for each thing that happens, with what message.h
- * takes for it.  In place of the network and of a child process are the two ends of socket pairs.
+/* libFuzzer target: an engine between a controller, a worker and two neighbours that say whole
+ * frames in any order.  `engine_fuzz FILE` replays one input: a byte for each thing that happens,
+ * with what message.h takes for it.  In place of the network and of a child process are the two
+ * ends of socket pairs; neighbours meet at sockets of this process.
  * Whatever comes, the engine goes on or leaves, and gives back all that it took. */
 #include <event2/buffer.h>
 #include <event2/event.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "engine/engine.h"
 #include "engine/worker_process.h"
 #include "proto/connection.h"
-#include "proto/dial.h"
 #include "proto/error.h"
-#include "tests/fuzz/message.h"
-
-#define N(array) (sizeof(array) / sizeof((array)[0]))
+#include "proto/unix_socket.h"
+#include "tests/fuzz/dial.h"
 
 static struct event_base *loop;
 static struct source source;
 static struct event *next; /* thing that happens, once a turn of the loop */
 
-/* ---- ends of links that the engine does not see ---- */
-
-static void on_frame(void *end, struct link *link, const struct frame *frame)
-{
-	ProtobufCMessage *head = heads[frame->type] ? frame_unpack(frame, heads[frame->type])
-						    : NULL;
-
-	(void)end;
-	(void)link;
-	assert(head || !heads[frame->type]);
-	if (head)
-		protobuf_c_message_free_unpacked(head, NULL);
-}
-
-static void on_close(void *end, struct link *link, const struct ipp_error *why)
-{
-	(void)why;
-	link_free(link);
-	*(struct link **)end = NULL;
-}
-
-static const struct link_events peer_events = {.on_frame = on_frame, .on_close = on_close};
-
-/* Join `*end` to the descriptor that is returned. */
-static int join(struct link **end)
-{
-	int ends[2];
-
-	link_free(*end);
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0)
-		abort();
-	*end = link_unix(loop, ends[0], &peer_events, end);
-	link_trust(*end);
-	return ends[1];
-}
+static const struct link_events peer_events = {.on_frame = end_frame, .on_close = end_closed};
 
 /* ---- the worker ---- */
 
@@ -115,7 +79,8 @@ struct worker_process *worker_start(struct event_base *base, uint32_t rank, bool
 		return NULL;
 	}
 	*worker = (struct worker_process){.events = events, .owner = owner, .careful = careful};
-	worker->link = link_unix(base, join(&in_worker), &worker_link_events, worker);
+	worker->link = link_unix(base, end_join(&in_worker, base, &peer_events),
+				 &worker_link_events, worker);
 	worker->death = event_new(base, -1, 0, death_cb, worker);
 	if (!worker->link || !worker->death)
 		abort();
@@ -193,45 +158,140 @@ bool worker_running(const struct worker_process *worker, struct progress *out)
 /* ---- the controller ---- */
 
 static struct link *in_controller;
+static char share[CONNECTION_NAME_BYTES]; /* where the engine listens for neighbours */
 
-struct dial {
-	dial_done_fn *done;
-	void *owner;
-	struct event *answer;
+/* The network is one that it shares payloads over. */
+SSL *link_ssl(struct link *link)
+{
+	return (SSL *)link;
+}
+
+static void controller_frame(void *end, struct link *link, const struct frame *frame)
+{
+	Ipp__Hello *hello = frame->type == FRAME_HELLO ? (Ipp__Hello *)look_at(frame) : NULL;
+
+	end_frame(end, link, frame);
+	if (!hello)
+		return;
+	snprintf(share, sizeof(share), "%s", hello->share);
+	forget(&hello->base);
+}
+
+static const struct link_events controller_events = {
+	.on_frame = controller_frame,
+	.on_close = end_closed,
 };
 
-static void answer_cb(evutil_socket_t fd, short what, void *arg)
+static int dialled(struct event_base *base)
 {
-	struct dial *dial = arg;
-	struct link *link = link_unix(loop, join(&in_controller), &peer_events, NULL);
-
-	(void)fd;
-	(void)what;
-	link_trust(link);
-	dial->done(dial->owner, link, NULL);
+	return end_join(&in_controller, base, &controller_events);
 }
 
-struct dial *dial_start(struct event_base *base, const struct connection *connection,
-			int timeout_ms, dial_done_fn *done, void *owner)
-{
-	struct dial *dial = malloc(sizeof(*dial));
+/* ---- the neighbours: a lead, whom the engine asks, and one that asks the engine ---- */
 
-	(void)connection;
-	(void)timeout_ms;
-	if (!dial)
-		return NULL;
-	*dial = (struct dial){.done = done, .owner = owner};
-	dial->answer = event_new(base, -1, 0, answer_cb, dial);
-	event_active(dial->answer, 0, 0);
-	return dial;
+static char lead_name[CONNECTION_NAME_BYTES];
+static int lead_fd = -1; /* there it listens */
+static struct link *in_lead, *in_asker;
+
+static void lead_listen(void)
+{
+	connection_name(lead_name, "7");
+	lead_fd = unix_listen(lead_name, NULL);
+	if (lead_fd < 0)
+		abort();
 }
 
-void dial_free(struct dial *dial)
+/* Forget who connected to it. */
+static void lead_accept(struct link **end)
 {
-	if (!dial)
-		return;
-	event_free(dial->answer);
-	free(dial);
+	int fd;
+
+	while ((fd = accept4(lead_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+		if (end)
+			end_open(end, loop, &peer_events, fd);
+		else
+			close(fd);
+	}
+}
+
+static void asker_connect(void)
+{
+	const int fd = share[0] ? unix_connect(share, NULL) : -1;
+
+	if (fd >= 0)
+		end_open(&in_asker, loop, &peer_events, fd);
+}
+
+/* Of one byte each, as many as the value that push_by_lead() tells of has. */
+static struct blob *shared_payload(uint8_t what)
+{
+	return what & 128 ? blob_copy("abcdefg", what >> 4 & 7) : NULL;
+}
+
+static void say_share(struct link *link, uint8_t what)
+{
+	Ipp__Share message = IPP__SHARE__INIT;
+	struct blob *payload = shared_payload(what);
+
+	message.serial = what & 15;
+	link_send(link, FRAME_SHARE, &message.base, payload);
+	blob_unref(payload);
+}
+
+static void push_by_lead(uint8_t what)
+{
+	Ipp__Push push = IPP__PUSH__INIT;
+	Ipp__Value value = IPP__VALUE__INIT;
+	Ipp__Array array = IPP__ARRAY__INIT;
+	uint64_t shape = what >> 4 & 7;
+
+	array.dtype = (char *)"|u1";
+	array.n_shape = 1;
+	array.shape = &shape;
+	array.bytes = shape;
+	value.name = (char *)"x";
+	value.kind_case = IPP__VALUE__KIND_ARRAY;
+	value.array = &array;
+	push.request = push.serial = what & 15;
+	push.value = &value;
+	push.lead = lead_name;
+	link_send(in_controller, FRAME_PUSH, &push.base, NULL);
+}
+
+static void call_by_lead(uint8_t what)
+{
+	Ipp__Call call = IPP__CALL__INIT;
+
+	call.request = what & 3;
+	call.serial = what & 15;
+	call.runtime = (char *)"native";
+	call.module_bytes = what >> 4 & 7;
+	call.lead = lead_name;
+	link_send(in_controller, FRAME_CALL, &call.base, NULL);
+}
+
+static void neighbours(void)
+{
+	static const uint16_t any[] = {FRAME_SHARE, FRAME_REFUSE};
+	const uint8_t who = take(&source), what = take(&source);
+	struct link **end = who & 8 ? &in_lead : &in_asker;
+
+	if (who % 8 == 0 && in_controller)
+		push_by_lead(what);
+	else if (who % 8 == 1 && in_controller)
+		call_by_lead(what);
+	else if (who % 8 == 2 && in_controller)
+		say_share(in_controller, what);
+	else if (who % 8 == 3)
+		lead_accept(&in_lead);
+	else if (who % 8 == 4)
+		asker_connect();
+	else if (who % 8 == 5 && *end)
+		say_share(*end, what);
+	else if (who % 8 == 6 && *end)
+		send_any(&source, *end, any, N(any));
+	else if (who % 8 == 7 && *end)
+		end_closed(end, *end, NULL);
 }
 
 /* ---- what happens ---- */
@@ -286,9 +346,9 @@ static void begin_task(void)
 }
 
 /* What engines know from a controller, and from a worker. */
-static const uint16_t controllers[] = {FRAME_PUSH,   FRAME_CALL,    FRAME_TASKS, FRAME_CANCEL,
-				       FRAME_CLOSE,  FRAME_PROBE,   FRAME_PULL,	 FRAME_LIST,
-				       FRAME_REMOVE, FRAME_GOODBYE, FRAME_RECALL};
+static const uint16_t controllers[] = {FRAME_PUSH,   FRAME_CALL,    FRAME_TASKS,  FRAME_CANCEL,
+				       FRAME_CLOSE,  FRAME_PROBE,   FRAME_PULL,	  FRAME_LIST,
+				       FRAME_REMOVE, FRAME_GOODBYE, FRAME_RECALL, FRAME_SHARE};
 static const uint16_t workers[] = {FRAME_RESULTS, FRAME_PUSH, FRAME_HOLD};
 
 static void next_cb(evutil_socket_t fd, short what, void *arg)
@@ -299,8 +359,12 @@ static void next_cb(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
-	if (happens == 255) /* or the engine would wait for more */
+	if (happens == 255 && in_controller) /* or the engine would wait for more */
+		end_closed(&in_controller, in_controller, NULL);
+	else if (happens == 255)
 		event_base_loopbreak(loop);
+	else if (happens % 8 == 0 && happens >= 64)
+		neighbours();
 	else if (happens % 8 == 0 && in_controller)
 		say_welcome();
 	else if (happens % 8 <= 2 && in_controller)
@@ -327,15 +391,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 
 	source = (struct source){data, bytes};
 	n_workers = 0;
+	share[0] = '\0';
+	if (lead_fd < 0)
+		lead_listen();
 	loop = event_base_new();
 	next = loop ? event_new(loop, -1, 0, next_cb, NULL) : NULL;
 	if (!next)
 		abort();
 	event_active(next, 0, 0);
 	engine_run(loop, &options);
+	lead_accept(NULL);
 	link_free(in_worker);
 	link_free(in_controller);
-	in_worker = in_controller = NULL;
+	link_free(in_lead);
+	link_free(in_asker);
+	in_worker = in_controller = in_lead = in_asker = NULL;
 	event_free(next);
 	event_base_free(loop);
 	return 0;

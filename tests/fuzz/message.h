@@ -14,6 +14,8 @@
 #include "proto/ipp.pb-c.h"
 #include "proto/link.h"
 
+#define N(array) (sizeof(array) / sizeof((array)[0]))
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
 struct source {
@@ -80,7 +82,7 @@ static inline char *take_text(struct source *source)
 	static const char *const known[] = {"7",   "x",	  "y",	    "<f8",	     "|u1",
 					    "<U3", "n9",  "native", "command",	     "shell",
 					    "",	   "a=b", "m.so:f", "slurm-ipp/7/0", "{}"};
-	const size_t n = take(source), n_known = sizeof(known) / sizeof(known[0]);
+	const size_t n = take(source), n_known = N(known);
 	char *text;
 
 	if (n < 8 * n_known)

@@ -234,6 +234,39 @@ static void a_pushed_array_is_what_functions_see(void **state)
 	ipp__results__free_unpacked(results, NULL);
 }
 
+/* What functions see has the bytes that its shape takes. */
+static void an_argument_that_is_shorter_than_its_shape_fails_its_tasks(void **state)
+{
+	const double data[3] = {1, 2, 4};
+	struct blob *payload = blob_copy(data, sizeof(data));
+	uint64_t shape[] = {4};
+	Ipp__Call message = IPP__CALL__INIT;
+	Ipp__Array array = IPP__ARRAY__INIT;
+	Ipp__Value value = IPP__VALUE__INIT, *one = &value;
+	Ipp__Results *results;
+
+	(void)state;
+	array.dtype = (char *)"<f8";
+	array.shape = shape;
+	array.n_shape = 1;
+	array.bytes = sizeof(data);
+	value.name = (char *)"v";
+	value.kind_case = IPP__VALUE__KIND_ARRAY;
+	value.array = &array;
+	message.request = 1;
+	message.runtime = (char *)"native";
+	message.function = (char *)"sample.so:square";
+	message.n_arguments = 1;
+	message.arguments = &one;
+	link_send(worker->link, FRAME_CALL, &message.base, payload);
+	blob_unref(payload);
+	give(1, 0, 1);
+	results = first_frame();
+	assert_int_equal(results->results[0]->outcome, IPP__OUTCOME__ERROR);
+	assert_string_equal(results->results[0]->error, "its arguments did not arrive whole");
+	ipp__results__free_unpacked(results, NULL);
+}
+
 static void a_call_that_is_closed_begins_anew(void **state)
 {
 	Ipp__Close closed = IPP__CLOSE__INIT;
@@ -301,6 +334,7 @@ int main(void)
 		TEST(results_do_not_wait_for_a_command_that_runs),
 		TEST(every_task_of_a_call_that_cannot_be_opened_says_why),
 		TEST(a_pushed_array_is_what_functions_see),
+		TEST(an_argument_that_is_shorter_than_its_shape_fails_its_tasks),
 		TEST(a_call_that_is_closed_begins_anew),
 		TEST(a_worker_that_is_held_begins_nothing_and_skips_what_it_was_sent),
 	};
