@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "controller/answer.h"
 #include "controller/client.h"
 #include "controller/curfew.h"
 #include "controller/engine.h"

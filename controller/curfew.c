@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "controller/client.h"
+#include "controller/answer.h"
 #include "controller/engine.h"
 #include "controller/request.h"
 #include "controller/setup.h"

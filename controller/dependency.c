@@ -4,6 +4,7 @@
 #include <event2/event.h>
 #include <stdlib.h>
 
+#include "controller/answer.h"
 #include "controller/client.h"
 #include "controller/history.h"
 #include "controller/request.h"

@@ -7,57 +7,23 @@
 #include <string.h>
 #include <time.h>
 
-#include "controller/client.h"
+#include "controller/answer.h"
 #include "controller/curfew.h"
 #include "controller/errand.h"
 #include "controller/fetch.h"
 #include "controller/lead.h"
+#include "controller/loss.h"
 #include "controller/recall.h"
 #include "controller/request.h"
-#include "controller/retry.h"
+#include "controller/results.h"
 #include "controller/returning.h"
-#include "controller/scheduler.h"
 #include "controller/setup.h"
-#include "controller/stranded.h"
 #include "controller/survey.h"
 #include "controller/variables.h"
 #include "proto/error.h"
 #include "proto/frame.h"
 
-/* Engines that may be lost with a task as the running one, before it is given up. */
-#define LOSSES_MAX 3
-
 /* ---- small things ---- */
-
-static int ids_add(struct ids *ids, uint64_t id)
-{
-	uint64_t *room = realloc(ids->at, (ids->n + 1) * sizeof(*room));
-
-	if (!room)
-		return -ENOMEM;
-	ids->at = room;
-	ids->at[ids->n++] = id;
-	return 0;
-}
-
-static bool ids_remove(struct ids *ids, uint64_t id)
-{
-	for (size_t i = 0; i < ids->n; i++)
-		if (ids->at[i] == id) {
-			ids->n--;
-			memmove(ids->at + i, ids->at + i + 1, (ids->n - i) * sizeof(*ids->at));
-			return true;
-		}
-	return false;
-}
-
-static bool ids_have(const struct ids *ids, uint64_t id)
-{
-	for (size_t i = 0; i < ids->n; i++)
-		if (ids->at[i] == id)
-			return true;
-	return false;
-}
 
 struct engine *engine_find(const struct cluster *cluster, uint32_t rank)
 {
@@ -74,47 +40,7 @@ int64_t engine_now_us(void)
 	return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
 }
 
-/* ---- loss ---- */
-
-/* The first task was running, or about to: it may be what killed the engine. */
-static void blame_first(struct engine *engine, const char *why)
-{
-	struct slice *first = slices_take(&engine->in_flight, 1);
-	struct request *request;
-
-	if (!first)
-		return;
-	request = request_find(&engine->cluster->index, first->request);
-	if (request->kind == REQUEST_MAP && ++first->losses > LOSSES_MAX) {
-		client_report_lost(request, first->from, engine->rank, why);
-		slice_free(first);
-		return;
-	}
-	slices_prepend(&engine->in_flight, first);
-}
-
-/* Tasks of maps go back to the front of their queue; those of direct views have nowhere to go. */
-static void give_back(struct engine *engine, struct slices *slices, const char *why)
-{
-	struct slices backwards;
-	struct slice *slice;
-
-	slices_init(&backwards);
-	while ((slice = slices_pop(slices)))
-		slices_prepend(&backwards, slice);
-	while ((slice = slices_pop(&backwards))) {
-		struct request *request = request_find(&engine->cluster->index, slice->request);
-
-		if (request && request->kind == REQUEST_MAP) {
-			scheduler_joins(request);
-			slices_prepend(&request->pending, slice);
-			continue;
-		}
-		if (request) /* else it ended with an earlier one */
-			client_report_lost(request, slice->from, engine->rank, why);
-		slice_free(slice);
-	}
-}
+/* ---- what it has ---- */
 
 bool engine_owes(const struct engine *engine)
 {
@@ -131,24 +57,7 @@ double engine_owes_us(const struct engine *engine, uint64_t request)
 	return us;
 }
 
-static void fail_pushes(struct engine *engine, const char *why)
-{
-	while (engine->unanswered.n > 0) {
-		struct request *request = request_find(&engine->cluster->index,
-						       engine->unanswered.at[0]);
-
-		ids_remove(&engine->unanswered, engine->unanswered.at[0]);
-		if (!request || request->kind == REQUEST_REMOVE) /* that was given back */
-			continue;
-		request_fail_target(request, engine->rank, why);
-		request->n_done++;
-		if (request_finished(request))
-			client_request_over(request, false);
-	}
-}
-
-/* It runs nothing of a request any more that was cancelled. */
-static void note_stopped(struct engine *engine, uint64_t id)
+void engine_stopped(struct engine *engine, uint64_t id)
 {
 	struct request *request = history_find(&engine->cluster->history, id);
 
@@ -156,145 +65,7 @@ static void note_stopped(struct engine *engine, uint64_t id)
 		fetch_proceed(engine->cluster, request);
 }
 
-void engine_lose(struct engine *engine, const char *why)
-{
-	struct cluster *cluster = engine->cluster;
-	char text[256];
-
-	link_free(engine->link);
-	engine->link = NULL;
-	engine->losses++;
-	engine->opened.n = 0;
-	engine->restored.n = 0;
-	engine->in_flight_us = 0;
-	engine->recalled = 0;
-	cluster->n_live--;
-	if (cluster->ending)
-		return;
-	for (const struct slice *slice = engine->in_flight.first; slice; slice = slice->next)
-		errand_arrived(engine, slice);
-	snprintf(text, sizeof(text), "engine %u on %s was lost: %.120s", engine->rank, engine->host,
-		 why);
-	cluster_notice(cluster, "%s; its %llu tasks go elsewhere", text,
-		       (unsigned long long)engine->in_flight.n_tasks);
-	blame_first(engine, text);
-	give_back(engine, &engine->in_flight, text);
-	give_back(engine, &engine->pinned, text);
-	fail_pushes(engine, text);
-	while (engine->stopping.n > 0)
-		note_stopped(engine, engine->stopping.at[--engine->stopping.n]);
-	survey_answer(engine, NULL);
-	returning_await(engine);
-	stranded_watch_all(cluster);
-	cluster_count(cluster);
-	cluster_wake(cluster);
-}
-
-static bool any_on(const struct cluster *cluster, const char *host)
-{
-	for (uint32_t rank = 0; rank < cluster->n_ranks; rank++) {
-		const struct engine *engine = engine_find(cluster, rank);
-
-		if (engine && strcmp(engine->host, host) == 0)
-			return true;
-	}
-	return false;
-}
-
-void engine_lose_silent(struct engine *engine, const char *why)
-{
-	struct cluster *cluster = engine->cluster;
-	const bool slurm = strcmp(cluster->setup->job, "local") != 0;
-
-	engine_lose(engine, why);
-	if (slurm && !cluster->ending && strcmp(engine->host, cluster->setup->host) != 0 &&
-	    !any_on(cluster, engine->host))
-		cluster_notice(cluster,
-			       "nothing is heard of %s any more: if it is down, Slurm ends the job "
-			       "soon, unless it was started with sbatch --no-kill, or srun "
-			       "--no-kill",
-			       engine->host);
-}
-
-void engine_give_up(struct engine *engine)
-{
-	char text[256];
-
-	snprintf(text, sizeof(text), "engine %u on %s was lost and did not come back", engine->rank,
-		 engine->host);
-	give_back(engine, &engine->pinned, text);
-}
-
 /* ---- what it says ---- */
-
-/* The end of the first task in flight; whether `result` was changed, see retry_consider(). */
-static bool count_result(struct engine *engine, struct request *request, Ipp__Result *result)
-{
-	const double expected_us = engine->in_flight.first->task_us;
-	const bool changed = retry_consider(engine, request, engine->in_flight.first, result);
-	const bool failed = result->outcome != IPP__OUTCOME__OK;
-
-	if (errand_is(request)) {
-		errand_arrived(engine, engine->in_flight.first);
-		slices_finish_first(&engine->in_flight);
-		request->n_done++;
-		request->n_failed += failed;
-		return false;
-	}
-	request_learn(request, result->elapsed_us, expected_us);
-	engine->in_flight_us -= expected_us;
-	slices_finish_first(&engine->in_flight);
-	engine->n_done++;
-	engine->n_failed += failed;
-	if (result->again)
-		return true;
-	request->n_done++;
-	request->n_failed += failed;
-	return changed;
-}
-
-static void stop_at_failure(struct request *request, const Ipp__Results *results)
-{
-	for (size_t i = 0; request->first_failure_ends && i < results->n_results; i++)
-		if (results->results[i]->outcome != IPP__OUTCOME__OK && !results->results[i]->again)
-			client_stop_at(request, results->results[i]->index);
-}
-
-/* Pass on what `results` has become, the payload as it came. */
-static bool pass_on(struct request *request, const struct frame *frame, const Ipp__Results *results,
-		    bool changed)
-{
-	return changed ? client_send_results(request, results, frame->payload)
-		       : client_results(request, frame);
-}
-
-static int take_results(struct engine *engine, const struct frame *frame, struct ipp_error *err)
-{
-	Ipp__Results *results = ipp__results__unpack(NULL, frame->head_bytes, frame->head);
-	struct request *request = results ? request_find(&engine->cluster->index, results->request)
-					  : NULL;
-	bool changed = false;
-	int rc = 0;
-
-	if (!results)
-		return ipp_fail(err, EPROTO, "a RESULTS frame is malformed");
-	/* Of a request that was cancelled meanwhile: nobody waits for it. */
-	if (request && !slices_in_turn(&engine->in_flight, results))
-		rc = ipp_fail(err, EPROTO, "a result came that was not its turn");
-	for (size_t i = 0; request && rc == 0 && i < results->n_results; i++)
-		changed |= count_result(engine, request, results->results[i]);
-	if (engine->in_flight.n_tasks == 0)
-		engine->in_flight_us = 0;
-	engine->since_us = engine_now_us();
-	if (rc == 0 && request && ranks_add(&request->ran, engine->rank) == 0 &&
-	    pass_on(request, frame, results, changed)) {
-		stop_at_failure(request, results);
-		if (request_finished(request))
-			client_request_over(request, false);
-	}
-	ipp__results__free_unpacked(results, NULL);
-	return rc;
-}
 
 static int take_done(struct engine *engine, const struct frame *frame, struct ipp_error *err)
 {
@@ -307,7 +78,7 @@ static int take_done(struct engine *engine, const struct frame *frame, struct ip
 		return 0;
 	}
 	if (done && ids_remove(&engine->stopping, done->request)) {
-		note_stopped(engine, done->request);
+		engine_stopped(engine, done->request);
 		ipp__done__free_unpacked(done, NULL);
 		return 0;
 	}
@@ -413,7 +184,7 @@ static const struct {
 	uint16_t type;
 	int (*take)(struct engine *engine, const struct frame *frame, struct ipp_error *err);
 } rules[] = {
-	{FRAME_RESULTS, take_results}, {FRAME_DONE, take_done},
+	{FRAME_RESULTS, results_take}, {FRAME_DONE, take_done},
 	{FRAME_NOTICE, take_notice},   {FRAME_HEALTH, take_health},
 	{FRAME_SHARE, take_share},     {FRAME_REMOVE, take_replaced},
 	{FRAME_DRAIN, take_drain},     {FRAME_RECALL, recall_answered},

@@ -6,12 +6,8 @@
 #define IPP_CONTROLLER_ENGINE_H
 
 #include "controller/cluster.h"
+#include "controller/ids.h"
 #include "proto/items.h"
-
-struct ids {
-	uint64_t *at;
-	size_t n;
-};
 
 struct request;
 struct variable;
@@ -58,20 +54,14 @@ int64_t engine_now_us(void); /* CLOCK_MONOTONIC, as in joined_us */
 /* Live engine of that rank, or NULL. */
 struct engine *engine_find(const struct cluster *cluster, uint32_t rank);
 
-/* It is lost: close its link, give its tasks to others, tell clients why. */
-void engine_lose(struct engine *engine, const char *why);
-
-/* The same of one that nothing is heard of: what becomes of the job, if its node is lost. */
-void engine_lose_silent(struct engine *engine, const char *why);
-
-/* It is lost for good: what waited for its return fails. */
-void engine_give_up(struct engine *engine);
-
 /* How long what it has of the request should take. */
 double engine_owes_us(const struct engine *engine, uint64_t request);
 
 /* Whether it has been given something that it has not answered. */
 bool engine_owes(const struct engine *engine);
+
+/* It runs nothing of a request any more that was cancelled. */
+void engine_stopped(struct engine *engine, uint64_t request);
 
 /* Hand it a slice of `request` (takes the slice). */
 void engine_give(struct engine *engine, struct request *request, struct slice *slice);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "controller/answer.h"
 #include "controller/client.h"
 #include "controller/engine.h"
 #include "controller/kept_results.h"

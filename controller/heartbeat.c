@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "controller/engine.h"
+#include "controller/loss.h"
 #include "proto/frame.h"
 
 struct heartbeat {

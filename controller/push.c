@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "controller/answer.h"
 #include "controller/client.h"
 #include "controller/engine.h"
 #include "controller/request.h"

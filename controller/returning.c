@@ -4,6 +4,7 @@
 
 #include "controller/client.h"
 #include "controller/engine.h"
+#include "controller/loss.h"
 #include "controller/setup.h"
 
 #define PATIENCE_S 10 /* as for a cluster without engines; a guard starts its own within 3 s */

@@ -2,7 +2,7 @@
 
 #include <event2/event.h>
 
-#include "controller/client.h"
+#include "controller/answer.h"
 #include "controller/engine.h"
 #include "controller/request.h"
 

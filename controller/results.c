@@ -1,0 +1,79 @@
+#include "controller/results.h"
+
+#include <errno.h>
+
+#include "controller/answer.h"
+#include "controller/engine.h"
+#include "controller/errand.h"
+#include "controller/request.h"
+#include "controller/retry.h"
+#include "proto/error.h"
+
+/* The end of the first task in flight; whether `result` was changed, see retry_consider(). */
+static bool count_result(struct engine *engine, struct request *request, Ipp__Result *result)
+{
+	const double expected_us = engine->in_flight.first->task_us;
+	const bool changed = retry_consider(engine, request, engine->in_flight.first, result);
+	const bool failed = result->outcome != IPP__OUTCOME__OK;
+
+	if (errand_is(request)) {
+		errand_arrived(engine, engine->in_flight.first);
+		slices_finish_first(&engine->in_flight);
+		request->n_done++;
+		request->n_failed += failed;
+		return false;
+	}
+	request_learn(request, result->elapsed_us, expected_us);
+	engine->in_flight_us -= expected_us;
+	slices_finish_first(&engine->in_flight);
+	engine->n_done++;
+	engine->n_failed += failed;
+	if (result->again)
+		return true;
+	request->n_done++;
+	request->n_failed += failed;
+	return changed;
+}
+
+static void stop_at_failure(struct request *request, const Ipp__Results *results)
+{
+	for (size_t i = 0; request->first_failure_ends && i < results->n_results; i++)
+		if (results->results[i]->outcome != IPP__OUTCOME__OK && !results->results[i]->again)
+			client_stop_at(request, results->results[i]->index);
+}
+
+/* Pass on what `results` has become, the payload as it came. */
+static bool pass_on(struct request *request, const struct frame *frame, const Ipp__Results *results,
+		    bool changed)
+{
+	return changed ? client_send_results(request, results, frame->payload)
+		       : client_results(request, frame);
+}
+
+int results_take(struct engine *engine, const struct frame *frame, struct ipp_error *err)
+{
+	Ipp__Results *results = ipp__results__unpack(NULL, frame->head_bytes, frame->head);
+	struct request *request = results ? request_find(&engine->cluster->index, results->request)
+					  : NULL;
+	bool changed = false;
+	int rc = 0;
+
+	if (!results)
+		return ipp_fail(err, EPROTO, "a RESULTS frame is malformed");
+	/* Of a request that was cancelled meanwhile: nobody waits for it. */
+	if (request && !slices_in_turn(&engine->in_flight, results))
+		rc = ipp_fail(err, EPROTO, "a result came that was not its turn");
+	for (size_t i = 0; request && rc == 0 && i < results->n_results; i++)
+		changed |= count_result(engine, request, results->results[i]);
+	if (engine->in_flight.n_tasks == 0)
+		engine->in_flight_us = 0;
+	engine->since_us = engine_now_us();
+	if (rc == 0 && request && ranks_add(&request->ran, engine->rank) == 0 &&
+	    pass_on(request, frame, results, changed)) {
+		stop_at_failure(request, results);
+		if (request_finished(request))
+			client_request_over(request, false);
+	}
+	ipp__results__free_unpacked(results, NULL);
+	return rc;
+}
