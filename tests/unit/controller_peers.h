@@ -162,19 +162,39 @@ static inline void assert_noticed(struct peer *client, const char *text)
 
 /* ---- what clients say ---- */
 
+/* The items of a map from `first` on, which are their own indices. */
+static inline void send_items(struct peer *client, uint64_t request, uint64_t first, uint64_t n)
+{
+	Ipp__Tasks tasks = IPP__TASKS__INIT;
+
+	tasks.request = request;
+	tasks.first = first;
+	tasks.count = n;
+	tasks.range = true;
+	tasks.start = (int64_t)first;
+	tasks.step = 1;
+	link_send(client->link, FRAME_TASKS, &tasks.base, NULL);
+}
+
+/* A whole map of `n` items. */
+static inline void call_map(struct peer *client, Ipp__Call *call, uint64_t n)
+{
+	Ipp__End end = IPP__END__INIT;
+
+	link_send(client->link, FRAME_CALL, &call->base, NULL);
+	if (n > 0)
+		send_items(client, call->request, 0, n);
+	end.request = call->request;
+	end.total = n;
+	link_send(client->link, FRAME_END, &end.base, NULL);
+}
+
 static inline void map(struct peer *client, uint64_t request, uint64_t n)
 {
 	Ipp__Call call = IPP__CALL__INIT;
-	Ipp__Tasks tasks = IPP__TASKS__INIT;
-	Ipp__End end = IPP__END__INIT;
 
-	call.request = tasks.request = end.request = request;
-	link_send(client->link, FRAME_CALL, &call.base, NULL);
-	tasks.count = end.total = n;
-	tasks.range = true;
-	tasks.step = 1;
-	link_send(client->link, FRAME_TASKS, &tasks.base, NULL);
-	link_send(client->link, FRAME_END, &end.base, NULL);
+	call.request = request;
+	call_map(client, &call, n);
 }
 
 static inline void apply(struct peer *client, uint64_t request, uint32_t *ranks, size_t n)
@@ -235,6 +255,29 @@ static inline void answer(struct peer *engine, uint64_t request, const uint64_t 
 	link_send(engine->link, FRAME_RESULTS, &results.base, NULL);
 	free(each);
 	free(pointers);
+}
+
+/* `result` alone, and what it has of a payload (borrows both). */
+static inline void answer_with(struct peer *engine, uint64_t request, Ipp__Result *result,
+			       struct blob *payload)
+{
+	Ipp__Results results = IPP__RESULTS__INIT;
+
+	results.request = request;
+	results.n_results = 1;
+	results.results = &result;
+	link_send(engine->link, FRAME_RESULTS, &results.base, payload);
+}
+
+static inline void answer_failure(struct peer *engine, uint64_t request, uint64_t index)
+{
+	Ipp__Result result = IPP__RESULT__INIT;
+
+	result.index = index;
+	result.outcome = IPP__OUTCOME__EXITED;
+	result.code = 1;
+	result.error = (char *)"it exited with 1";
+	answer_with(engine, request, &result, NULL);
 }
 
 static inline void answer_one(struct peer *engine, uint64_t request, uint64_t index,
@@ -324,6 +367,13 @@ static inline void assert_each_once(const struct peer *client, size_t n)
 			fail_msg("result %zu came %u times", i, times[i]);
 }
 
+/* The last of its `nth` RESULTS, once they have come (gives). */
+static inline Ipp__Results *results_of(struct peer *client, size_t nth)
+{
+	turn_until(base, count(client, FRAME_RESULTS) == nth);
+	return peer_message(client, latest(client, FRAME_RESULTS), &ipp__results__descriptor);
+}
+
 /* The client's latest RESULTS is one task that was lost. */
 static inline void assert_lost(struct peer *client, uint64_t index, const char *why)
 {
@@ -339,21 +389,6 @@ static inline void assert_lost(struct peer *client, uint64_t index, const char *
 }
 
 /* ---- requests ---- */
-
-static inline void call_map(struct peer *client, Ipp__Call *call, uint64_t n)
-{
-	Ipp__Tasks tasks = IPP__TASKS__INIT;
-	Ipp__End end = IPP__END__INIT;
-
-	tasks.request = end.request = call->request;
-	link_send(client->link, FRAME_CALL, &call->base, NULL);
-	tasks.count = end.total = n;
-	tasks.range = true;
-	tasks.step = 1;
-	if (n > 0)
-		link_send(client->link, FRAME_TASKS, &tasks.base, NULL);
-	link_send(client->link, FRAME_END, &end.base, NULL);
-}
 
 static inline void assert_ended(struct peer *client, size_t nth, uint64_t request, const char *why)
 {
@@ -389,21 +424,6 @@ static inline void assert_state(struct peer *client, uint64_t request, const cha
 	assert_string_equal(list->requests[i]->state, state);
 	assert_int_equal(list->requests[i]->done, done);
 	ipp__requests__free_unpacked(list, NULL);
-}
-
-static inline void answer_failure(struct peer *engine, uint64_t request, uint64_t index)
-{
-	Ipp__Results results = IPP__RESULTS__INIT;
-	Ipp__Result result = IPP__RESULT__INIT, *one = &result;
-
-	result.index = index;
-	result.outcome = IPP__OUTCOME__EXITED;
-	result.code = 1;
-	result.error = (char *)"it exited with 1";
-	results.request = request;
-	results.n_results = 1;
-	results.results = &one;
-	link_send(engine->link, FRAME_RESULTS, &results.base, NULL);
 }
 
 #endif

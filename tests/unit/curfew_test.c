@@ -1,6 +1,5 @@
 /* The end of a job's time, and of its maps: what Slurm says comes from an ipp-launch of this test's
  * own. */
-#include <ftw.h>
 #include <limits.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -8,6 +7,7 @@
 #include "controller/curfew.h"
 #include "controller/request.h"
 #include "tests/unit/controller_peers.h"
+#include "tests/unit/folder.h"
 
 #define SECOND_US 1000000
 
@@ -214,8 +214,7 @@ static void a_map_without_items_is_drained_at_once(void **state)
 
 static void a_task_that_died_of_the_whole_steps_signal_runs_again_at_no_cost(void **state)
 {
-	Ipp__Result result = IPP__RESULT__INIT, *one = &result;
-	Ipp__Results results = IPP__RESULTS__INIT;
+	Ipp__Result result = IPP__RESULT__INIT;
 	struct peer *engine = engine_joins(-1), *client;
 	uint64_t request;
 
@@ -226,13 +225,10 @@ static void a_task_that_died_of_the_whole_steps_signal_runs_again_at_no_cost(voi
 	result.outcome = IPP__OUTCOME__KILLED;
 	result.code = SIGTERM;
 	result.stray = true;
-	results.request = request;
-	results.n_results = 1;
-	results.results = &one;
-	link_send(engine->link, FRAME_RESULTS, &results.base, NULL);
+	answer_with(engine, request, &result, NULL);
 	assert_given(engine, 2, 0);
 	result.stray = false;
-	link_send(engine->link, FRAME_RESULTS, &results.base, NULL);
+	answer_with(engine, request, &result, NULL);
 	turn_until(base, count(client, FRAME_RESULTS) == 2);
 	turn_a_while(base);
 	assert_int_equal(count(engine, FRAME_TASKS), 2);
@@ -240,8 +236,7 @@ static void a_task_that_died_of_the_whole_steps_signal_runs_again_at_no_cost(voi
 
 static void a_task_that_dies_so_again_and_again_is_given_up(void **state)
 {
-	Ipp__Result result = IPP__RESULT__INIT, *one = &result;
-	Ipp__Results results = IPP__RESULTS__INIT;
+	Ipp__Result result = IPP__RESULT__INIT;
 	struct peer *engine = engine_joins(-1), *client;
 	const size_t runs = 17; /* the first, and 16 more */
 	uint64_t request;
@@ -252,12 +247,9 @@ static void a_task_that_dies_so_again_and_again_is_given_up(void **state)
 	result.outcome = IPP__OUTCOME__KILLED;
 	result.code = SIGTERM;
 	result.stray = true;
-	results.request = request;
-	results.n_results = 1;
-	results.results = &one;
 	for (size_t i = 1; i <= runs; i++) {
 		assert_given(engine, i, 0);
-		link_send(engine->link, FRAME_RESULTS, &results.base, NULL);
+		answer_with(engine, request, &result, NULL);
 	}
 	turn_until(base, count(client, FRAME_RESULTS) == runs);
 	turn_a_while(base);
@@ -265,14 +257,6 @@ static void a_task_that_dies_so_again_and_again_is_given_up(void **state)
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, teardown)
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-	(void)st;
-	(void)type;
-	(void)at;
-	return remove(path);
-}
 
 int main(void)
 {
@@ -294,5 +278,5 @@ int main(void)
 	script("ipp-run", "\n"); /* the others are looked for beside it */
 	setenv("PATH", folder, 1);
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	return nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0 ? failed : 1;
+	return folder_remove(folder) == 0 ? failed : 1;
 }

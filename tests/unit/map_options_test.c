@@ -3,34 +3,16 @@
 
 #include "tests/unit/controller_peers.h"
 
-static void send_map(struct peer *client, Ipp__Call *call, uint64_t n)
-{
-	Ipp__Tasks tasks = IPP__TASKS__INIT;
-	Ipp__End end = IPP__END__INIT;
-
-	tasks.request = end.request = call->request;
-	link_send(client->link, FRAME_CALL, &call->base, NULL);
-	tasks.count = end.total = n;
-	tasks.range = true;
-	tasks.step = 1;
-	link_send(client->link, FRAME_TASKS, &tasks.base, NULL);
-	link_send(client->link, FRAME_END, &end.base, NULL);
-}
-
 /* The task ends so, having written something. */
 static void answer_so(struct peer *engine, uint64_t request, uint64_t index, Ipp__Outcome outcome)
 {
-	Ipp__Results results = IPP__RESULTS__INIT;
-	Ipp__Result result = IPP__RESULT__INIT, *one = &result;
+	Ipp__Result result = IPP__RESULT__INIT;
 	struct blob *output = blob_copy("out", 3);
 
 	result.index = index;
 	result.outcome = outcome;
 	result.stdout_bytes = 3;
-	results.request = request;
-	results.n_results = 1;
-	results.results = &one;
-	link_send(engine->link, FRAME_RESULTS, &results.base, output);
+	answer_with(engine, request, &result, output);
 	blob_unref(output);
 }
 
@@ -61,7 +43,7 @@ static void a_task_that_failed_is_run_again_until_its_tries_are_used_up(void **s
 	(void)state;
 	call.request = request;
 	call.retries = 2;
-	send_map(client, &call, 2);
+	call_map(client, &call, 2);
 	assert_given(engine, 1, 0);
 	answer_so(engine, request, 0, IPP__OUTCOME__EXITED);
 	assert_result(client, 1, 0, 0, true);
@@ -90,7 +72,7 @@ static void a_task_that_failed_is_run_again_elsewhere_where_another_may_run_it(v
 	(void)state;
 	call.request = request;
 	call.retries = 1;
-	send_map(client, &call, 4);
+	call_map(client, &call, 4);
 	assert_given(engine, 1, 0);
 	assert_given(other, 1, 1);
 	answer_so(engine, request, 0, IPP__OUTCOME__EXITED);
@@ -123,7 +105,7 @@ static void what_failed_where_alone_it_may_run_is_run_there_again(void **state)
 	call.retries = 1;
 	call.among = chosen;
 	call.n_among = 1;
-	send_map(client, &call, 2);
+	call_map(client, &call, 2);
 	assert_given(engine, 1, 0);
 	answer_so(engine, request, 0, IPP__OUTCOME__EXITED);
 	assert_given(engine, 2, 0);
@@ -138,7 +120,7 @@ static void what_will_not_go_better_is_not_run_again(void **state)
 	(void)state;
 	call.request = request;
 	call.retries = 9;
-	send_map(client, &call, 1);
+	call_map(client, &call, 1);
 	assert_given(engine, 1, 0);
 	answer_so(engine, request, 0, IPP__OUTCOME__NO_COMMAND);
 	assert_result(client, 1, 0, 0, false);
@@ -153,7 +135,7 @@ static void tries_are_remembered_when_an_engine_is_lost(void **state)
 	(void)state;
 	call.request = request;
 	call.retries = 1;
-	send_map(client, &call, 1);
+	call_map(client, &call, 1);
 	assert_given(engine, 1, 0);
 	answer_so(engine, request, 0, IPP__OUTCOME__EXITED);
 	assert_given(engine, 2, 0);
@@ -174,7 +156,7 @@ static void a_map_with_retries_stops_at_a_failure_for_good_alone(void **state)
 	call.request = request;
 	call.retries = 1;
 	call.first_failure_ends = true;
-	send_map(client, &call, 3);
+	call_map(client, &call, 3);
 	assert_given(engine, 1, 0);
 	answer_so(engine, request, 0, IPP__OUTCOME__EXITED);
 	assert_given(engine, 2, 0);
@@ -199,7 +181,7 @@ static void a_map_runs_on_the_chosen_engines_alone(void **state)
 	call.request = request;
 	call.among = chosen;
 	call.n_among = 2;
-	send_map(client, &call, 3);
+	call_map(client, &call, 3);
 	work_until(engine, client, request, 3);
 	assert_int_equal(count(idle, FRAME_TASKS), 0);
 	assert_each_once(client, 3);
@@ -219,7 +201,7 @@ static void a_map_whose_engines_do_not_come_back_is_ended(void **state)
 	call.request = request;
 	call.among = &chosen;
 	call.n_among = 1;
-	send_map(client, &call, 3);
+	call_map(client, &call, 3);
 	assert_given(engine, 1, 0);
 	assert_false(event_pending(cluster.stranded, EV_TIMEOUT, NULL));
 	leaves(engine);
@@ -248,7 +230,7 @@ static void a_chosen_engine_that_is_not_there_is_named(void **state)
 	call.request = request;
 	call.among = chosen;
 	call.n_among = 2;
-	send_map(client, &call, 3);
+	call_map(client, &call, 3);
 	turn_until(base, count(client, FRAME_ENDED) == 1);
 	ended = peer_message(client, latest(client, FRAME_ENDED), &ipp__ended__descriptor);
 	assert_string_equal(ended->why,
@@ -266,7 +248,7 @@ static void chunks_are_handed_out_whole(void **state)
 	(void)state;
 	call.request = request;
 	call.chunk = 5;
-	send_map(client, &call, 12);
+	call_map(client, &call, 12);
 	given(engine, 1, &first, &n);
 	assert_int_equal(n, 5);
 	for (uint64_t i = 0; i < 5; i++)
@@ -285,25 +267,13 @@ static void an_engine_is_filled_up_to_the_high_water_mark(void **state)
 	(void)state;
 	call.request = request;
 	call.hwm = 4;
-	send_map(client, &call, 12);
+	call_map(client, &call, 12);
 	given(engine, 1, &first, &n);
 	assert_int_equal(n, 4);
 	answer_one(engine, request, 0, 5000000);
 	given(engine, 2, &first, &n);
 	assert_int_equal(first, 4);
 	assert_int_equal(n, 1);
-}
-
-static void send_more(struct peer *client, uint64_t request, uint64_t first, uint64_t n)
-{
-	Ipp__Tasks tasks = IPP__TASKS__INIT;
-
-	tasks.request = request;
-	tasks.first = first;
-	tasks.count = n;
-	tasks.range = true;
-	tasks.step = 1;
-	link_send(client->link, FRAME_TASKS, &tasks.base, NULL);
 }
 
 static void a_high_water_mark_leaves_no_engine_idle(void **state)
@@ -317,18 +287,18 @@ static void a_high_water_mark_leaves_no_engine_idle(void **state)
 	call.request = request;
 	call.hwm = 100;
 	link_send(client->link, FRAME_CALL, &call.base, NULL);
-	send_more(client, request, 0, 1);
+	send_items(client, request, 0, 1);
 	assert_given(engine, 1, 0);
-	send_more(client, request, 1, 12);
+	send_items(client, request, 1, 12);
 	given(other, 1, &first, &n);
 	assert_int_equal(first, 1);
 	assert_int_equal(n, 12);
 	answer_one(engine, request, 0, 1000);
 	turn_a_while(base);
-	send_more(client, request, 13, 7);
+	send_items(client, request, 13, 7);
 	given(engine, 2, &first, &n);
 	assert_int_equal(n, 7);
-	send_more(client, request, 20, 9); /* both are busy */
+	send_items(client, request, 20, 9); /* both are busy */
 	given(engine, 3, &first, &n);
 	assert_int_equal(n, 5);
 	given(other, 2, &first, &n);
@@ -345,7 +315,7 @@ static void idle_engines_get_equal_parts_up_to_the_high_water_mark(void **state)
 	(void)state;
 	call.request = request;
 	call.hwm = 100;
-	send_map(client, &call, 12);
+	call_map(client, &call, 12);
 	given(engine, 1, &first, &n);
 	assert_int_equal(n, 6);
 	given(other, 1, &first, &n);

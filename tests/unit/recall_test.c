@@ -8,22 +8,6 @@
 static struct peer *client, *busy, *idle;
 static uint64_t request;
 
-static void send_map(uint32_t chunk)
-{
-	Ipp__Call call = IPP__CALL__INIT;
-	Ipp__Tasks tasks = IPP__TASKS__INIT;
-	Ipp__End end = IPP__END__INIT;
-
-	call.request = tasks.request = end.request = request;
-	call.chunk = chunk;
-	link_send(client->link, FRAME_CALL, &call.base, NULL);
-	tasks.count = end.total = N;
-	tasks.range = true;
-	tasks.step = 1;
-	link_send(client->link, FRAME_TASKS, &tasks.base, NULL);
-	link_send(client->link, FRAME_END, &end.base, NULL);
-}
-
 static void give_back(struct peer *engine, uint64_t of, uint64_t n)
 {
 	Ipp__Recall answer = IPP__RECALL__INIT;
@@ -38,7 +22,7 @@ static void begin(void)
 {
 	client = client_joins(&request);
 	busy = engine_joins(0);
-	send_map(0);
+	map(client, request, N);
 	assert_given(busy, 1, 0);
 	answer_one(busy, request, 0, 1000);
 	turn_until(base, cluster.requests->pending.n_tasks == 1);
@@ -177,10 +161,14 @@ static void an_engine_that_is_lost_while_it_is_asked_loses_no_task(void **state)
 
 static void what_a_user_let_an_engine_have_it_keeps(void **state)
 {
+	Ipp__Call call = IPP__CALL__INIT;
+
 	(void)state;
 	client = client_joins(&request);
 	busy = engine_joins(0);
-	send_map(N);
+	call.request = request;
+	call.chunk = N;
+	call_map(client, &call, N);
 	assert_given(busy, 1, 0);
 	cluster.engines[0]->since_us -= 60000000;
 	idle = engine_joins(1);

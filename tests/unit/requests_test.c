@@ -59,8 +59,7 @@ static void assert_finished(struct peer *client, size_t nth, uint64_t done, bool
 /* One RESULTS frame whose payload is its task's output. */
 static void answer_output(struct peer *engine, uint64_t request, uint64_t index, size_t bytes)
 {
-	Ipp__Results results = IPP__RESULTS__INIT;
-	Ipp__Result result = IPP__RESULT__INIT, *one = &result;
+	Ipp__Result result = IPP__RESULT__INIT;
 	struct blob *output = blob_new(bytes);
 
 	memset(output->data, (int)('a' + index % 26), bytes);
@@ -68,10 +67,7 @@ static void answer_output(struct peer *engine, uint64_t request, uint64_t index,
 	result.index = index;
 	result.elapsed_us = 1000000;
 	result.stdout_bytes = bytes;
-	results.request = request;
-	results.n_results = 1;
-	results.results = &one;
-	link_send(engine->link, FRAME_RESULTS, &results.base, output);
+	answer_with(engine, request, &result, output);
 	blob_unref(output);
 }
 
