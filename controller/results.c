@@ -35,6 +35,21 @@ static bool count_result(struct engine *engine, struct request *request, Ipp__Re
 	return changed;
 }
 
+/* An engine runs the user's code, which may say anything: who ran a task, and what only we say of
+ * results, is not taken from it.  Whether `results` was changed. */
+static bool set_right(const struct engine *engine, Ipp__Results *results)
+{
+	bool changed = results->fetch > 0 || results->heads;
+
+	results->fetch = 0;
+	results->heads = false;
+	for (size_t i = 0; i < results->n_results; i++) {
+		changed |= results->results[i]->engine != engine->rank;
+		results->results[i]->engine = engine->rank;
+	}
+	return changed;
+}
+
 static void stop_at_failure(struct request *request, const Ipp__Results *results)
 {
 	for (size_t i = 0; request->first_failure_ends && i < results->n_results; i++)
@@ -63,13 +78,17 @@ int results_take(struct engine *engine, const struct frame *frame, struct ipp_er
 	/* Of a request that was cancelled meanwhile: nobody waits for it. */
 	if (request && !slices_in_turn(&engine->in_flight, results))
 		rc = ipp_fail(err, EPROTO, "a result came that was not its turn");
+	if (request && rc == 0)
+		changed = set_right(engine, results);
 	for (size_t i = 0; request && rc == 0 && i < results->n_results; i++)
 		changed |= count_result(engine, request, results->results[i]);
 	if (engine->in_flight.n_tasks == 0)
 		engine->in_flight_us = 0;
 	engine->since_us = engine_now_us();
-	if (rc == 0 && request && ranks_add(&request->ran, engine->rank) == 0 &&
-	    pass_on(request, frame, results, changed)) {
+	if (rc == 0 && request)
+		ranks_add(&request->ran,
+			  engine->rank); /* out of memory: nothing follows it there */
+	if (rc == 0 && request && pass_on(request, frame, results, changed)) {
 		stop_at_failure(request, results);
 		if (request_finished(request))
 			client_request_over(request, false);

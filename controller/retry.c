@@ -27,7 +27,8 @@ static bool may_succeed(const Ipp__Result *result)
 /* It is not to blame, and to be run again at no cost. */
 static bool is_stray(const struct slice *slice, const Ipp__Result *result)
 {
-	return result->stray && slice->strays < STRAYS_MAX;
+	return result->stray && result->outcome == IPP__OUTCOME__KILLED &&
+	       slice->strays < STRAYS_MAX;
 }
 
 static bool has_another(const struct request *request, const struct slice *slice,
@@ -42,9 +43,11 @@ bool retry_consider(const struct engine *engine, struct request *request, const 
 		    Ipp__Result *result)
 {
 	const bool stray = is_stray(slice, result);
+	const bool mended = result->tries != slice->tries || result->again; /* ours to say */
 	struct slice *again = NULL;
 
 	result->tries = slice->tries;
+	result->again = false;
 	if (has_another(request, slice, result))
 		again = slice_new(request->id, slice->items, slice->from, slice->from + 1);
 	if (again) {
@@ -55,7 +58,7 @@ bool retry_consider(const struct engine *engine, struct request *request, const 
 		scheduler_joins(request);
 		slices_prepend(&request->pending, again);
 	}
-	return result->tries > 0 || result->again;
+	return mended || result->again;
 }
 
 static bool others_may(const struct request *request, const struct engine *engine)

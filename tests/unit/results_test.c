@@ -169,6 +169,37 @@ static void clients_take_turns(void **state)
 	assert_int_equal(n[1], 5);
 }
 
+/* As user code may, which can write what it likes on its worker's link. */
+static void what_is_the_controllers_to_say_of_a_result_is_not_taken_from_an_engine(void **state)
+{
+	uint64_t request;
+	struct peer *client = client_joins(&request), *liar = engine_joins(0);
+	Ipp__Results results = IPP__RESULTS__INIT, *got;
+	Ipp__Result result = IPP__RESULT__INIT, *one = &result;
+
+	(void)state;
+	map(client, request, 1);
+	assert_given(liar, 1, 0);
+	results.request = request;
+	results.n_results = 1;
+	results.results = &one;
+	results.fetch = 5;
+	results.heads = true;
+	result.engine = 7;
+	result.tries = 9;
+	result.again = result.stray = true;
+	link_send(liar->link, FRAME_RESULTS, &results.base, NULL);
+	turn_until(base, count(client, FRAME_RESULTS) == 1);
+	got = peer_message(client, latest(client, FRAME_RESULTS), &ipp__results__descriptor);
+	assert_int_equal(got->fetch, 0);
+	assert_false(got->heads);
+	assert_int_equal(got->results[0]->engine, 0);
+	assert_int_equal(got->results[0]->tries, 0);
+	assert_false(got->results[0]->again);
+	ipp__results__free_unpacked(got, NULL);
+	assert_null(cluster.requests);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -183,6 +214,7 @@ int main(void)
 		TEST(late_results_of_a_cancelled_map_are_ignored),
 		TEST(a_client_that_goes_takes_its_map_along),
 		TEST(clients_take_turns),
+		TEST(what_is_the_controllers_to_say_of_a_result_is_not_taken_from_an_engine),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
