@@ -23,7 +23,8 @@ struct engine {
 	double in_flight_us;	    /* how long they should take */
 	int64_t since_us;	    /* when the first of them may have begun; CLOCK_MONOTONIC */
 	uint64_t recalled;	    /* the map of which it was asked to give back tasks; 0: none */
-	int64_t recalled_since_us;  /* since_us when it last was, in vain */
+	int64_t recalled_us;	    /* when it last was; CLOCK_MONOTONIC */
+	int64_t recalled_since_us;  /* since_us then; 0: it gave some back */
 	struct slices pinned;	    /* tasks of direct views that wait for it */
 	struct ids opened;	    /* requests whose call it has */
 	struct ids unanswered;	    /* pushes and removals it has not answered */
@@ -33,6 +34,7 @@ struct engine {
 	unsigned losses;
 	uint64_t n_done, n_failed; /* tasks, in all its lives */
 	int64_t joined_us;	   /* the last time; CLOCK_MONOTONIC */
+	int64_t lost_us;	   /* likewise */
 	int64_t awaited_until_us;  /* lost, see returning.h; likewise; 0: not awaited */
 	struct {
 		bool busy;

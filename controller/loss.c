@@ -75,11 +75,13 @@ static void fail_pushes(struct engine *engine, const char *why)
 void engine_lose(struct engine *engine, const char *why)
 {
 	struct cluster *cluster = engine->cluster;
+	struct slice *slice;
 	char text[256];
 
 	link_free(engine->link);
 	engine->link = NULL;
 	engine->losses++;
+	engine->lost_us = engine_now_us();
 	engine->opened.n = 0;
 	engine->restored.n = 0;
 	engine->in_flight_us = 0;
@@ -87,20 +89,22 @@ void engine_lose(struct engine *engine, const char *why)
 	cluster->n_live--;
 	if (cluster->ending)
 		return;
-	for (const struct slice *slice = engine->in_flight.first; slice; slice = slice->next)
-		errand_arrived(engine, slice);
+	for (const struct slice *at = engine->in_flight.first; at; at = at->next)
+		errand_arrived(engine, at);
 	snprintf(text, sizeof(text), "engine %u on %s was lost: %.120s", engine->rank, engine->host,
 		 why);
 	cluster_notice(cluster, "%s; its %llu tasks go elsewhere", text,
 		       (unsigned long long)engine->in_flight.n_tasks);
+	while ((slice = slices_pop(&engine->pinned)))
+		slices_append(&engine->in_flight, slice);
+	/* From now on what is for it waits: such as what comes after that which fails now. */
+	returning_await(engine);
 	blame_first(engine, text);
 	give_back(engine, &engine->in_flight, text);
-	give_back(engine, &engine->pinned, text);
 	fail_pushes(engine, text);
 	while (engine->stopping.n > 0)
 		engine_stopped(engine, engine->stopping.at[--engine->stopping.n]);
 	survey_answer(engine, NULL);
-	returning_await(engine);
 	stranded_watch_all(cluster);
 	cluster_count(cluster);
 	cluster_wake(cluster);

@@ -7,28 +7,54 @@
 #include "controller/request.h"
 
 #define PATIENCE_S 10 /* as for a cluster without engines; a guard starts its own within 3 s */
+#define NEVER INT64_MAX
 
-static bool is_stranded(const struct request *request)
+/* When it is over for the map: some time after the last of the engines that it may run on was lost;
+ * NEVER as long as there is one. */
+static int64_t due_us(const struct request *request)
 {
 	const struct cluster *cluster = request->cluster;
+	int64_t lost_us = 0;
 
 	if (request->kind != REQUEST_MAP || request->waits ||
 	    (request->n_chosen == 0 && request->follow.n == 0))
-		return false;
-	for (size_t rank = 0; rank < cluster->n_ranks; rank++)
-		if (engine_find(cluster, (uint32_t)rank) &&
-		    request_may_use(request, (uint32_t)rank))
-			return false;
-	return true;
+		return NEVER;
+	for (size_t rank = 0; rank < cluster->n_ranks; rank++) {
+		const struct engine *engine = cluster->engines[rank];
+
+		if (!engine || !request_may_use(request, (uint32_t)rank))
+			continue;
+		if (engine->link)
+			return NEVER;
+		lost_us = engine->lost_us > lost_us ? engine->lost_us : lost_us;
+	}
+	return lost_us + PATIENCE_S * INT64_C(1000000);
 }
 
-static struct request *find(const struct cluster *cluster)
+/* The one that is over first; NULL when none is stranded. */
+static struct request *first_due(const struct cluster *cluster)
 {
-	struct request *request = cluster->requests;
+	struct request *first = NULL;
+	int64_t first_us = NEVER;
 
-	while (request && !is_stranded(request))
-		request = request->next;
-	return request;
+	for (struct request *request = cluster->requests; request; request = request->next) {
+		const int64_t us = due_us(request);
+
+		if (us < first_us) {
+			first = request;
+			first_us = us;
+		}
+	}
+	return first;
+}
+
+static void start_timer(const struct request *request)
+{
+	const int64_t left_us = due_us(request) - engine_now_us();
+	const struct timeval left = {left_us / 1000000, left_us % 1000000};
+	const struct timeval none = {0};
+
+	evtimer_add(request->cluster->stranded, left_us > 0 ? &left : &none);
 }
 
 static void timer_cb(evutil_socket_t fd, short what, void *arg)
@@ -38,9 +64,11 @@ static void timer_cb(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	while ((request = find(cluster))) /* the end of one may end others */
+	while ((request = first_due(cluster)) && due_us(request) <= engine_now_us())
 		client_request_ended(request, REQUEST_FAILED,
 				     "none of the engines that it may run on is left");
+	if (request)
+		start_timer(request);
 }
 
 struct event *stranded_new(struct cluster *cluster)
@@ -48,21 +76,16 @@ struct event *stranded_new(struct cluster *cluster)
 	return evtimer_new(cluster->base, timer_cb, cluster);
 }
 
-static void watch(const struct cluster *cluster)
-{
-	const struct timeval patience = {.tv_sec = PATIENCE_S};
-
-	evtimer_add(cluster->stranded, &patience);
-}
-
 void stranded_watch(const struct request *request)
 {
-	if (is_stranded(request))
-		watch(request->cluster);
+	if (due_us(request) < NEVER)
+		stranded_watch_all(request->cluster);
 }
 
 void stranded_watch_all(const struct cluster *cluster)
 {
-	if (find(cluster))
-		watch(cluster);
+	const struct request *request = first_due(cluster);
+
+	if (request)
+		start_timer(request);
 }

@@ -12,8 +12,8 @@ struct request;
 /* The timer for cluster->stranded (gives); NULL when out of memory. */
 struct event *stranded_new(struct cluster *cluster);
 
-/* A request may begin, or, of all of them, an engine was lost: look whether it is stranded, and in
- * a while whether it still is, which ends it. */
+/* A request may begin, or, of all of them, an engine was lost: one whose last engine was lost 10 s
+ * ago ends then. */
 void stranded_watch(const struct request *request);
 void stranded_watch_all(const struct cluster *cluster);
 

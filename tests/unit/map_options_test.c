@@ -1,5 +1,6 @@
 /* What a map's options make of the scheduler: retries, chosen engines, chunks, high-water marks. */
 #include <event2/event.h>
+#include <sys/time.h>
 
 #include "tests/unit/controller_peers.h"
 
@@ -187,7 +188,13 @@ static void a_map_runs_on_the_chosen_engines_alone(void **state)
 	assert_each_once(client, 3);
 }
 
-/* The timer's time comes at once. */
+/* Since that engine was lost, and before that. */
+static void ten_seconds_pass_for(uint32_t rank)
+{
+	cluster.engines[rank]->lost_us -= 10000000;
+	event_active(cluster.stranded, EV_TIMEOUT, 1);
+}
+
 static void a_map_whose_engines_do_not_come_back_is_ended(void **state)
 {
 	uint64_t request;
@@ -207,10 +214,13 @@ static void a_map_whose_engines_do_not_come_back_is_ended(void **state)
 	leaves(engine);
 	assert_true(event_pending(cluster.stranded, EV_TIMEOUT, NULL));
 	engine = engine_joins(0); /* its guard lives */
-	event_active(cluster.stranded, EV_TIMEOUT, 1);
+	ten_seconds_pass_for(0);
 	assert_given(engine, 1, 0);
 	leaves(engine);
 	event_active(cluster.stranded, EV_TIMEOUT, 1);
+	turn_a_while(base);
+	assert_int_equal(count(client, FRAME_ENDED), 0);
+	ten_seconds_pass_for(0);
 	turn_until(base, count(client, FRAME_ENDED) == 1);
 	ended = peer_message(client, latest(client, FRAME_ENDED), &ipp__ended__descriptor);
 	assert_string_equal(ended->why, "none of the engines that it may run on is left");
@@ -322,6 +332,31 @@ static void idle_engines_get_equal_parts_up_to_the_high_water_mark(void **state)
 	assert_int_equal(n, 6);
 }
 
+static void a_map_whose_engines_are_gone_does_not_wait_for_each_loss_of_another(void **state)
+{
+	uint64_t request;
+	struct peer *client = client_joins(&request), *engine = engine_joins(0);
+	struct peer *other = engine_joins(1);
+	uint32_t chosen = 0;
+	Ipp__Call call = IPP__CALL__INIT;
+	struct timeval due, later;
+
+	(void)state;
+	call.request = request;
+	call.among = &chosen;
+	call.n_among = 1;
+	call_map(client, &call, 3);
+	assert_given(engine, 1, 0);
+	leaves(engine);
+	assert_true(event_pending(cluster.stranded, EV_TIMEOUT, &due));
+	usleep(20000);
+	leaves(other);
+	engine_joins(1);
+	assert_true(event_pending(cluster.stranded, EV_TIMEOUT, &later));
+	timersub(&later, &due, &due);
+	assert_true(due.tv_sec == 0 && due.tv_usec < 10000);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -340,6 +375,7 @@ int main(void)
 		TEST(an_engine_is_filled_up_to_the_high_water_mark),
 		TEST(a_high_water_mark_leaves_no_engine_idle),
 		TEST(idle_engines_get_equal_parts_up_to_the_high_water_mark),
+		TEST(a_map_whose_engines_are_gone_does_not_wait_for_each_loss_of_another),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -123,6 +123,36 @@ static void what_is_for_an_engine_that_is_away_waits_for_it(void **state)
 	assert_false(engine->closed);
 }
 
+static void what_comes_after_a_task_that_was_lost_with_its_engine_waits_for_that(void **state)
+{
+	uint64_t request;
+	struct peer *client = client_joins(&request), *engine = engine_joins(0);
+	Ipp__Condition when = IPP__CONDITION__INIT;
+	Ipp__Targets targets = IPP__TARGETS__INIT;
+	Ipp__Call call = IPP__CALL__INIT;
+
+	(void)state;
+	apply(client, request, (uint32_t[]){0}, 1);
+	assert_given(engine, 1, 0);
+	when.ending = IPP__ENDING__BADLY;
+	targets.ranks = (uint32_t[]){0};
+	targets.n_ranks = 1;
+	call.request = request + 1;
+	call.targets = &targets;
+	call.after = &request;
+	call.n_after = 1;
+	call.after_if = &when;
+	link_send(client->link, FRAME_CALL, &call.base, NULL);
+	turn_a_while(base);
+	leaves(engine);
+	assert_int_equal(count(client, FRAME_RESULTS), 1);
+	assert_lost(client, 0, "engine 0 on n9 was lost: its process ended");
+	engine = engine_joins(0);
+	assert_given(engine, 1, 0);
+	answer_one(engine, request + 1, 0, 10);
+	turn_until(base, count(client, FRAME_RESULTS) == 2);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -132,6 +162,7 @@ int main(void)
 		TEST(an_engine_that_stays_away_is_not_waited_for_again),
 		TEST(engines_of_a_cluster_by_hand_are_not_waited_for),
 		TEST(what_is_for_an_engine_that_is_away_waits_for_it),
+		TEST(what_comes_after_a_task_that_was_lost_with_its_engine_waits_for_that),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
