@@ -18,11 +18,12 @@
 #include "launcher/program.h"
 #include "proto/error.h"
 
-#define SAVE_S 5       /* for results to reach their client's disk, and a script to go on */
-#define FIRST_ASK_S 1  /* most clusters of tests and trials are gone by then */
-#define ASK_MIN_S 5    /* between questions */
-#define FRESH_S 2      /* an answer that a map may be ended for */
-#define KILL_WAIT_S 30 /* Slurm's default */
+#define SAVE_S 5	  /* for results to reach their client's disk, and a script to go on */
+#define FIRST_ASK_S 1	  /* most clusters of tests and trials are gone by then */
+#define ASK_MIN_S 5	  /* between questions */
+#define ASK_ANEW_MAX_S 60 /* likewise, where the last was not answered */
+#define FRESH_S 2	  /* an answer that a map may be ended for */
+#define KILL_WAIT_S 30	  /* Slurm's default */
 #define NEVER INT64_MAX
 #define SECOND_US INT64_C(1000000)
 
@@ -37,11 +38,12 @@ struct curfew {
 	int64_t end_us;	   /* the job's; NEVER: not known */
 	int64_t killed_us; /* SIGTERM came; 0: it did not */
 	unsigned kill_wait_s;
-	const char *fallen; /* the signal that said so; NULL: none did */
-	double left_us;	    /* as curfew_look() saw it; negative: nothing may begin */
-	bool curbed;	    /* something was kept from beginning */
-	bool drains;	    /* a request may be told to begin nothing more */
-	bool ends;	    /* the cluster does, once nothing runs */
+	unsigned n_unanswered; /* questions, since the last answer */
+	const char *fallen;    /* the signal that said so; NULL: none did */
+	double left_us;	       /* as curfew_look() saw it; negative: nothing may begin */
+	bool curbed;	       /* something was kept from beginning */
+	bool drains;	       /* a request may be told to begin nothing more */
+	bool ends;	       /* the cluster does, once nothing runs */
 };
 
 /* ---- when ---- */
@@ -68,12 +70,20 @@ static void set_timer(struct event *timer, int64_t at_us)
 	evtimer_add(timer, &left);
 }
 
+/* Twice as long each time: slurmctld may be down for long, and have many to answer then. */
+static int64_t ask_anew_s(const struct curfew *curfew)
+{
+	return curfew->n_unanswered <= 6 ? 1 << (curfew->n_unanswered - 1) : ASK_ANEW_MAX_S;
+}
+
 /* Ask again after half of what is left; so a change is learnt of in time, at little cost. */
 static void wait_for_end(struct curfew *curfew)
 {
 	const int64_t now_us = engine_now_us(), until_us = until(curfew);
 
-	if (until_us == NEVER || until_us <= now_us)
+	if (until_us == NEVER && curfew->n_unanswered > 0)
+		set_timer(curfew->ask, now_us + ask_anew_s(curfew) * SECOND_US);
+	else if (until_us == NEVER || until_us <= now_us)
 		event_del(curfew->ask);
 	else
 		set_timer(curfew->ask, (until_us - now_us) / 2 > ASK_MIN_S * SECOND_US
@@ -102,6 +112,9 @@ static void take_answer(struct curfew *curfew)
 	    end_s < now_s + INT32_MAX) {
 		curfew->end_us = engine_now_us() + (end_s - now_s) * SECOND_US;
 		curfew->kill_wait_s = wait_s;
+		curfew->n_unanswered = 0;
+	} else {
+		curfew->n_unanswered++;
 	}
 	wait_for_end(curfew);
 }
@@ -141,8 +154,11 @@ static void ask(struct curfew *curfew)
 		return;
 	curfew->asked_us = engine_now_us();
 	curfew->bytes = 0;
-	if (pipe2(ends, O_CLOEXEC) < 0)
+	if (pipe2(ends, O_CLOEXEC) < 0) {
+		curfew->n_unanswered++;
+		wait_for_end(curfew);
 		return;
+	}
 	fcntl(ends[0], F_SETFL, O_NONBLOCK);
 	curfew->answer_fd = ends[0];
 	event_assign(curfew->answer, curfew->cluster->base, ends[0], EV_READ | EV_PERSIST,
@@ -192,6 +208,11 @@ bool curfew_allows(struct curfew *curfew, const struct request *request)
 
 	curfew->curbed |= !allowed;
 	return allowed;
+}
+
+bool curfew_curbs(const struct curfew *curfew)
+{
+	return curfew->left_us < 0 || curfew->curbed;
 }
 
 uint64_t curfew_fit(const struct curfew *curfew, const struct request *request, double ahead_us,
@@ -276,7 +297,7 @@ static void end_cluster(struct curfew *curfew)
 
 void curfew_settle(struct curfew *curfew)
 {
-	if (curfew->left_us < 0 || curfew->curbed)
+	if (curfew_curbs(curfew))
 		end_due(curfew, false);
 	if (curfew->ends && !curfew->cluster->requests)
 		end_cluster(curfew);

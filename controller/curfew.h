@@ -36,6 +36,9 @@ void curfew_look(struct curfew *curfew);
 /* Whether a task of the map may begin. */
 bool curfew_allows(struct curfew *curfew, const struct request *request);
 
+/* Whether anything was kept from beginning since curfew_look(). */
+bool curfew_curbs(const struct curfew *curfew);
+
 /* How many of `n` may begin, one after another, behind work that takes `ahead_us`. */
 uint64_t curfew_fit(const struct curfew *curfew, const struct request *request, double ahead_us,
 		    uint64_t n);

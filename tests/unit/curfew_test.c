@@ -256,6 +256,23 @@ static void a_task_that_dies_so_again_and_again_is_given_up(void **state)
 	assert_int_equal(count(engine, FRAME_TASKS), runs);
 }
 
+static void slurm_is_asked_again_when_it_did_not_answer(void **state)
+{
+	struct peer *engine = engine_joins(-1), *client;
+	uint64_t request;
+
+	(void)state;
+	script("ipp-launch", "echo >>%s/asked\nexit 1\n", folder);
+	client = client_joins(&request);
+	map(client, request, 2);
+	assert_given(engine, 1, 0);
+	await_answer(1);
+	slurm_says(1000);
+	await_answer(2);
+	answer_one(engine, request, 0, 999ULL * SECOND_US);
+	assert_drained(client, "and tasks take up to 999 s");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, teardown)
 
 int main(void)
@@ -270,6 +287,7 @@ int main(void)
 		TEST(a_map_without_items_is_drained_at_once),
 		TEST(a_task_that_died_of_the_whole_steps_signal_runs_again_at_no_cost),
 		TEST(a_task_that_dies_so_again_and_again_is_given_up),
+		TEST(slurm_is_asked_again_when_it_did_not_answer),
 	};
 	int failed;
 

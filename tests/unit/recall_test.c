@@ -1,5 +1,8 @@
 /* controller/recall.h: tasks that wait behind one that takes long, with a controller and its peers
  * in this process. */
+#include <signal.h>
+
+#include "controller/curfew.h"
 #include "controller/request.h"
 #include "tests/unit/controller_peers.h"
 
@@ -97,7 +100,8 @@ static void an_engine_that_is_asked_is_given_nothing_until_it_has_answered(void 
 	assert_each_once(client, N);
 }
 
-static void an_engine_that_gives_nothing_back_is_asked_again_after_a_result_alone(void **state)
+static void
+an_engine_that_gives_nothing_back_is_asked_again_after_a_result_or_a_second(void **state)
 {
 	(void)state;
 	begin();
@@ -105,8 +109,13 @@ static void an_engine_that_gives_nothing_back_is_asked_again_after_a_result_alon
 	give_back(busy, request, 0);
 	turn_a_while(base);
 	assert_int_equal(count(busy, FRAME_RECALL), 1);
-	answer_one(busy, request, 1, 1000);
+	cluster.engines[0]->recalled_us -= 1000000;
 	turn_until(base, count(busy, FRAME_RECALL) == 2);
+	give_back(busy, request, 0);
+	turn_a_while(base);
+	assert_int_equal(count(busy, FRAME_RECALL), 2);
+	answer_one(busy, request, 1, 1000);
+	turn_until(base, count(busy, FRAME_RECALL) == 3);
 	give_back(busy, request, N - 4);
 	assert_given(idle, 2, 3);
 }
@@ -176,6 +185,32 @@ static void what_a_user_let_an_engine_have_it_keeps(void **state)
 	assert_int_equal(count(busy, FRAME_RECALL), 0);
 }
 
+/* However many a user let it have, and nobody idle. */
+static void what_waits_is_taken_back_when_nothing_is_to_begin_any_more(void **state)
+{
+	Ipp__Call call = IPP__CALL__INIT;
+	uint64_t first, n;
+
+	(void)state;
+	client = client_joins(&request);
+	busy = engine_joins(0);
+	call.request = request;
+	call.hwm = N;
+	call_map(client, &call, N);
+	given(busy, 1, &first, &n);
+	assert_int_equal(n, N);
+	curfew_fall(&cluster, SIGUSR1);
+	is_asked();
+	give_back(busy, request, N - 1);
+	turn_a_while(base);
+	assert_int_equal(count(busy, FRAME_RECALL), 1);
+	assert_int_equal(count(client, FRAME_ENDED), 0); /* what runs may end */
+	answer_one(busy, request, 0, 1000000);
+	assert_ended(client, 1, request, "the job was told to end by SIGUSR1");
+	assert_int_equal(count(client, FRAME_RESULTS), 1);
+	assert_int_equal(count(busy, FRAME_TASKS), 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -183,12 +218,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_waits_behind_a_task_that_takes_long_goes_to_an_idle_engine),
 		TEST(an_engine_that_is_asked_is_given_nothing_until_it_has_answered),
-		TEST(an_engine_that_gives_nothing_back_is_asked_again_after_a_result_alone),
+		TEST(an_engine_that_gives_nothing_back_is_asked_again_after_a_result_or_a_second),
 		TEST(an_engine_that_gives_back_more_than_it_had_is_dropped),
 		TEST(an_engine_that_gives_back_unasked_is_dropped),
 		TEST(what_is_given_back_of_a_cancelled_map_is_forgotten),
 		TEST(an_engine_that_is_lost_while_it_is_asked_loses_no_task),
 		TEST(what_a_user_let_an_engine_have_it_keeps),
+		TEST(what_waits_is_taken_back_when_nothing_is_to_begin_any_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

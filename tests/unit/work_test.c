@@ -1,0 +1,361 @@
+/* engine/work.c: what an engine gives back of its queue.  Its controller and its worker are this
+ * test's. */
+#include <event2/buffer.h>
+#include <signal.h>
+
+#include "engine/engine_impl.h"
+#include "engine/worker_process.h"
+#include "tests/unit/wire.h"
+
+enum { MAP = 7, OTHER = 8, REMOVAL = 9 };
+
+static struct event_base *base;
+static struct engine engine;
+static struct peer *controller, *worker; /* the other ends of the engine's links */
+static struct peer *to_controller;
+
+/* ---- in place of a child process ---- */
+
+struct worker_process {
+	struct link *link;
+	const struct worker_events *events;
+	void *owner;
+	struct progress progress;
+};
+
+static void on_frame(void *process, struct link *link, const struct frame *frame)
+{
+	const struct worker_process *one = process;
+
+	(void)link;
+	one->events->on_frame(one->owner, frame);
+}
+
+static void on_close(void *process, struct link *link, const struct ipp_error *why)
+{
+	(void)process;
+	(void)link;
+	(void)why;
+}
+
+static const struct link_events link_events = {.on_frame = on_frame, .on_close = on_close};
+
+struct worker_process *worker_start(struct event_base *loop, uint32_t rank, bool careful,
+				    const struct worker_events *events, void *owner,
+				    struct ipp_error *err)
+{
+	struct worker_process *process = calloc(1, sizeof(*process));
+	int ends[2];
+
+	(void)rank;
+	(void)careful;
+	(void)err;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends),
+			 0);
+	*process = (struct worker_process){.events = events, .owner = owner};
+	process->link = link_unix(loop, ends[0], &link_events, process);
+	link_trust(process->link);
+	worker = peer_unix(loop, ends[1]);
+	return process;
+}
+
+void worker_free(struct worker_process *process)
+{
+	if (!process)
+		return;
+	link_free(process->link);
+	peer_free(worker);
+	free(process);
+}
+
+void worker_kill(struct worker_process *process)
+{
+	(void)process;
+	fail_msg("the worker was killed");
+}
+
+struct link *worker_link(const struct worker_process *process)
+{
+	return process->link;
+}
+
+void worker_hold(struct worker_process *process, bool held)
+{
+	progress_hold(&process->progress, held);
+}
+
+pid_t worker_pid(const struct worker_process *process)
+{
+	(void)process;
+	return 0;
+}
+
+struct progress worker_progress(const struct worker_process *process)
+{
+	return process->progress;
+}
+
+bool worker_was_severed(const struct worker_process *process)
+{
+	(void)process;
+	return false;
+}
+
+bool worker_is_careful(const struct worker_process *process)
+{
+	(void)process;
+	return false;
+}
+
+bool worker_is_stopped(const struct worker_process *process)
+{
+	(void)process;
+	return false;
+}
+
+void worker_last_words(const struct worker_process *process, struct evbuffer *out,
+		       struct evbuffer *err)
+{
+	(void)process;
+	(void)out;
+	(void)err;
+}
+
+bool worker_running(const struct worker_process *process, struct progress *out)
+{
+	return progress_read(&process->progress, out);
+}
+
+static int setup(void **state)
+{
+	static const struct engine_options options = {.rank = 3};
+
+	(void)state;
+	base = event_base_new();
+	engine = (struct engine){.base = base,
+				 .options = &options,
+				 .rank = 3,
+				 .dial = (struct dial *)&engine}; /* it has joined */
+	assert_int_equal(work_init(&engine), 0);
+	peer_pair(base, &controller, &to_controller);
+	engine.controller = to_controller->link;
+	work_start(&engine);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	work_fini(&engine);
+	peer_free(to_controller);
+	peer_free(controller);
+	event_base_free(base);
+	return 0;
+}
+
+/* ---- what the controller and the worker say ---- */
+
+static void give(uint64_t request, uint64_t first, uint64_t n)
+{
+	Ipp__Tasks tasks = IPP__TASKS__INIT;
+	uint8_t head[64];
+
+	tasks.request = request;
+	tasks.first = first;
+	tasks.count = n;
+	tasks.range = true;
+	tasks.step = 1;
+	assert_int_equal(work_add_tasks(&engine, &(struct frame){.type = FRAME_TASKS,
+								 .head = head,
+								 .head_bytes = ipp__tasks__pack(
+									 &tasks, head)}),
+			 0);
+}
+
+static void give_removal(void)
+{
+	Ipp__Remove *removal = malloc(sizeof(*removal));
+
+	ipp__remove__init(removal);
+	removal->request = REMOVAL;
+	removal->name = strdup("x");
+	assert_int_equal(work_add_errand(&engine, FRAME_REMOVE, REMOVAL, 0, &removal->base, NULL),
+			 0);
+}
+
+/* The worker's page says so. */
+static void runs(uint64_t request, uint64_t index)
+{
+	progress_begin(&engine.worker->progress, request, index, 1, 1);
+}
+
+static void reports(uint64_t request, uint64_t first, uint64_t n)
+{
+	Ipp__Results results = IPP__RESULTS__INIT;
+	Ipp__Result each[16], *pointers[16];
+
+	for (uint64_t i = 0; i < n; i++) {
+		ipp__result__init(&each[i]);
+		each[i].index = first + i;
+		pointers[i] = &each[i];
+	}
+	results.request = request;
+	results.n_results = n;
+	results.results = pointers;
+	link_send(worker->link, FRAME_RESULTS, &results.base, NULL);
+}
+
+static void holds(void)
+{
+	link_send(worker->link, FRAME_HOLD, NULL, NULL);
+	turn_until(base, !engine.holding);
+	turn_a_while(base);
+}
+
+static size_t count(const struct peer *peer, uint16_t type)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < peer->n; i++)
+		n += peer->frames[i].type == type;
+	return n;
+}
+
+/* What the worker was sent last. */
+static void assert_sent(uint64_t request, uint64_t first, uint64_t n)
+{
+	Ipp__Tasks *tasks;
+
+	assert_true(worker->n > 0);
+	assert_int_equal(worker->frames[worker->n - 1].type, FRAME_TASKS);
+	tasks = peer_message(worker, worker->n - 1, &ipp__tasks__descriptor);
+	assert_int_equal(tasks->request, request);
+	assert_int_equal(tasks->first, first);
+	assert_int_equal(tasks->count, n);
+	ipp__tasks__free_unpacked(tasks, NULL);
+}
+
+/* ---- */
+
+static void what_waits_behind_the_task_that_runs_is_given_back(void **state)
+{
+	(void)state;
+	give(MAP, 0, 5);
+	give(MAP, 5, 5);
+	runs(MAP, 2); /* the results of those before it are on their way */
+	assert_int_equal(work_recall(&engine, MAP), 7);
+	assert_int_equal(engine.queue.n_tasks, 3);
+	assert_true(progress_is_held(&engine.worker->progress));
+	turn_until(base, count(worker, FRAME_HOLD) == 1);
+	reports(MAP, 0, 3);
+	holds();
+	assert_int_equal(engine.queue.n_tasks, 0);
+	assert_int_equal(count(worker, FRAME_TASKS), 2); /* as at first */
+	assert_int_equal(count(controller, FRAME_RESULTS), 1);
+	assert_false(progress_is_held(&engine.worker->progress));
+	give(MAP, 9, 1);
+	turn_until(base, count(worker, FRAME_TASKS) == 3);
+}
+
+static void what_is_not_of_the_map_stays_in_its_order(void **state)
+{
+	(void)state;
+	give(MAP, 0, 2);
+	give_removal();
+	give(OTHER, 0, 3);
+	give(MAP, 2, 4);
+	give(OTHER, 3, 1);
+	runs(MAP, 0);
+	assert_int_equal(work_recall(&engine, REMOVAL), 0);
+	assert_int_equal(work_recall(&engine, MAP), 5);
+	assert_int_equal(engine.queue.n_tasks, 1 + 1 + 4);
+	turn_a_while(base);
+	peer_forget(worker);
+	reports(MAP, 0, 1);
+	holds();
+	assert_int_equal(count(controller, FRAME_DONE), 1); /* to the removal */
+	assert_int_equal(count(worker, FRAME_TASKS), 2);
+	assert_sent(OTHER, 3, 1);
+	runs(OTHER, 0); /* of another map the tasks behind it are counted as well */
+	assert_int_equal(work_recall(&engine, OTHER), 3);
+}
+
+static void tasks_behind_one_of_another_map_are_given_back(void **state)
+{
+	(void)state;
+	give(OTHER, 0, 1);
+	give(MAP, 0, 4);
+	runs(OTHER, 0);
+	assert_int_equal(work_recall(&engine, MAP), 4);
+	assert_int_equal(engine.queue.n_tasks, 1);
+}
+
+/* The worker begins them all anew. */
+static void where_it_cannot_be_told_what_runs_nothing_is_given_back(void **state)
+{
+	(void)state;
+	give(MAP, 0, 5);
+	assert_int_equal(work_recall(&engine, MAP), 0);
+	holds();
+	assert_sent(MAP, 0, 5);
+	runs(MAP, 0);
+	engine.worker->progress.turn++; /* it is about to begin one */
+	assert_int_equal(work_recall(&engine, MAP), 0);
+	engine.worker->progress.turn++;
+	holds();
+	assert_sent(MAP, 0, 5);
+	engine.worker->progress.running = 0; /* that one has ended */
+	assert_int_equal(work_recall(&engine, MAP), 0);
+	holds();
+	runs(MAP, 4); /* which has been reported: it is between two tasks */
+	reports(MAP, 0, 5);
+	turn_until(base, engine.queue.n_tasks == 0);
+	give(MAP, 5, 2);
+	assert_int_equal(work_recall(&engine, MAP), 0);
+	assert_int_equal(engine.queue.n_tasks, 2);
+}
+
+static void a_map_that_is_not_there_holds_up_nobody(void **state)
+{
+	(void)state;
+	give(OTHER, 0, 5);
+	runs(OTHER, 0);
+	assert_int_equal(work_recall(&engine, MAP), 0);
+	assert_false(progress_is_held(&engine.worker->progress));
+	turn_a_while(base);
+	assert_int_equal(count(worker, FRAME_HOLD), 0);
+}
+
+/* Its end is known before its turn: that of task 2, which its worker died of. */
+static void behind_a_task_whose_end_waits_for_its_turn_nothing_is_given_back(void **state)
+{
+	(void)state;
+	give(MAP, 0, 5);
+	runs(MAP, 2);
+	engine.worker->events->on_death(&engine, SIGKILL);
+	assert_non_null(engine.verdicts);
+	runs(MAP, 0);
+	assert_int_equal(work_recall(&engine, MAP), 0);
+	assert_int_equal(engine.queue.n_tasks, 5);
+	reports(MAP, 0, 2);
+	turn_until(base, count(controller, FRAME_RESULTS) == 2);
+	assert_null(engine.verdicts);
+	runs(MAP, 3);
+	assert_int_equal(work_recall(&engine, MAP), 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(what_waits_behind_the_task_that_runs_is_given_back),
+		TEST(what_is_not_of_the_map_stays_in_its_order),
+		TEST(tasks_behind_one_of_another_map_are_given_back),
+		TEST(where_it_cannot_be_told_what_runs_nothing_is_given_back),
+		TEST(a_map_that_is_not_there_holds_up_nobody),
+		TEST(behind_a_task_whose_end_waits_for_its_turn_nothing_is_given_back),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
