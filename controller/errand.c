@@ -33,7 +33,7 @@ static int start(struct client *client, enum request_kind kind, uint64_t id,
 	struct request *request;
 	int rc;
 
-	if (!targets || targets->n_ranks == 0 || (name && variable_check_name(name, NULL) < 0))
+	if (!targets || !request_can_have(targets) || (name && variable_check_name(name, NULL) < 0))
 		return ipp_fail(err, EPROTO, "a PULL, LIST or REMOVE frame is malformed");
 	rc = client_check_id(client, id, err);
 	if (rc < 0)
@@ -91,22 +91,27 @@ static bool moves(const struct engine *engine, const struct request *request)
 	return engine->share && is_pull(request);
 }
 
-/* What changes variables must not overtake it: then it goes at once. */
-bool errand_must_wait(const struct engine *engine)
+/* A client that does not take them gets no more: they would pile up here. */
+static bool has_room(const struct request *request)
 {
-	const struct request_index *index = &engine->cluster->index;
-	const struct slice *first = engine->pinned.first;
-	const struct request *request = first ? request_find(index, first->request) : NULL;
+	return request->n_moving < MOVING_MAX &&
+	       (request->kept || link_backlog(request->client->link) < CLIENT_BACKLOG_MAX);
+}
 
-	if (!request || !moves(engine, request) || request->n_moving < MOVING_MAX)
-		return false;
-	for (const struct slice *at = first->next; at; at = at->next) {
-		const struct request *behind = request_find(index, at->request);
+struct slice **errand_next(struct engine *engine)
+{
+	struct slice **at = &engine->pinned.first;
 
-		if (behind && !is_pull(behind) && behind->kind != REQUEST_LIST)
-			return false;
+	for (; *at; at = &(*at)->next) {
+		const struct request *request = request_find(&engine->cluster->index,
+							     (*at)->request);
+
+		if (!is_pull(request) && request->kind != REQUEST_LIST)
+			return &engine->pinned.first; /* it must overtake no value that waits */
+		if (!moves(engine, request) || has_room(request))
+			return at;
 	}
-	return true;
+	return NULL;
 }
 
 void errand_arrived(struct engine *engine, const struct slice *slice)

@@ -181,7 +181,8 @@ static bool give_some(struct engine *engine, struct request *request)
 /* Where the next in line has to wait, such as for the engine to be idle, nobody overtakes it. */
 static bool serve(struct cluster *cluster, struct engine *engine)
 {
-	struct slice *pinned = errand_must_wait(engine) ? NULL : slices_pop(&engine->pinned);
+	struct slice **at = errand_next(engine);
+	struct slice *pinned = at ? slices_take_at(&engine->pinned, at, UINT64_MAX) : NULL;
 	struct request *next;
 
 	if (pinned) {
