@@ -27,7 +27,7 @@ bool client_results(struct request *request, const struct frame *frame)
 		client_request_ended(request, REQUEST_FAILED, err.text);
 		return false;
 	}
-	fetch_proceed(request->cluster, request);
+	fetch_proceed(request->cluster, request->id);
 	return true;
 }
 
@@ -91,11 +91,12 @@ static void settle_ended(struct cluster *cluster)
 {
 	while (cluster->ended) {
 		struct request *first = cluster->ended;
+		const uint64_t id = first->id;
 
 		dependency_settle(cluster, first); /* may fill the history: it is not there yet */
 		cluster->ended = first->next;
 		history_add(&cluster->history, first);
-		fetch_proceed(cluster, first);
+		fetch_proceed(cluster, id);
 	}
 }
 

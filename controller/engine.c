@@ -44,7 +44,7 @@ int64_t engine_now_us(void)
 
 bool engine_owes(const struct engine *engine)
 {
-	return engine->in_flight.n_tasks > 0 || engine->unanswered.n > 0;
+	return engine->in_flight.n_tasks > 0 || engine->unanswered.n > 0 || engine->stopping.n > 0;
 }
 
 double engine_owes_us(const struct engine *engine, uint64_t request)
@@ -61,8 +61,8 @@ void engine_stopped(struct engine *engine, uint64_t id)
 {
 	struct request *request = history_find(&engine->cluster->history, id);
 
-	if (request && --request->n_stopping == 0)
-		fetch_proceed(engine->cluster, request);
+	if (!request || --request->n_stopping == 0) /* without it, who waits would wait for ever */
+		fetch_proceed(engine->cluster, id);
 }
 
 /* ---- what it says ---- */
@@ -449,17 +449,23 @@ int engine_push(struct engine *engine, const Ipp__Push *push, uint64_t serial, s
 	return -ENOMEM;
 }
 
+static void drop_tasks(struct engine *engine, uint64_t request)
+{
+	slices_drop(&engine->pinned, request);
+	engine->in_flight_us -= engine_owes_us(engine, request);
+	if (slices_drop(&engine->in_flight, request) > 0)
+		engine->since_us = engine_now_us();
+	if (engine->in_flight.n_tasks == 0)
+		engine->in_flight_us = 0;
+}
+
 void engine_forget(struct engine *engine, struct request *request, bool cancel)
 {
 	Ipp__Cancel cancelled = IPP__CANCEL__INIT;
 	Ipp__Close closed = IPP__CLOSE__INIT;
 
-	slices_drop(&engine->pinned, request->id);
-	engine->in_flight_us -= engine_owes_us(engine, request->id);
-	if (slices_drop(&engine->in_flight, request->id) > 0)
-		engine->since_us = engine_now_us();
-	if (engine->in_flight.n_tasks == 0)
-		engine->in_flight_us = 0;
+	if (cancel) /* else they have all ended, and those of others may be many */
+		drop_tasks(engine, request->id);
 	if (!ids_remove(&engine->opened, request->id) || !engine->link)
 		return;
 	cancelled.request = closed.request = request->id;

@@ -178,9 +178,9 @@ int fetch_start(struct client *client, const Ipp__Fetch *message, struct ipp_err
 	return begin(&fetch, err);
 }
 
-void fetch_proceed(struct cluster *cluster, const struct request *request)
+void fetch_proceed(struct cluster *cluster, uint64_t request)
 {
-	proceed_all(cluster, NULL, request->id);
+	proceed_all(cluster, NULL, request);
 }
 
 void fetch_drained(struct client *client)

@@ -17,8 +17,8 @@ int fetch_start(struct client *client, const Ipp__Fetch *message, struct ipp_err
 /* This client cancelled it: FINISHED once engines run nothing of it any more; -ENOMEM. */
 int fetch_cancelled(struct client *client, uint64_t id, struct ipp_error *err);
 
-/* The request has more results, or has ended. */
-void fetch_proceed(struct cluster *cluster, const struct request *request);
+/* The request has more results, has ended, or was forgotten. */
+void fetch_proceed(struct cluster *cluster, uint64_t request);
 
 /* The client takes more again. */
 void fetch_drained(struct client *client);

@@ -76,7 +76,8 @@ int push_take(struct client *client, const struct frame *frame, struct ipp_error
 	struct request *request = NULL;
 	int rc;
 
-	if (!push || !push->targets || push->total > SETUP_RANKS_MAX ||
+	if (!push || !push->targets || !request_can_have(push->targets) ||
+	    push->total > SETUP_RANKS_MAX ||
 	    (push->total > 0 && push->targets->n_ranks > push->total) ||
 	    variable_check(push->value, frame->payload, NULL) < 0)
 		rc = ipp_fail(err, EPROTO, "a PUSH frame is malformed");

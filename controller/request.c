@@ -11,6 +11,7 @@
 #include "controller/client.h"
 #include "controller/kept_results.h"
 #include "controller/scheduler.h"
+#include "controller/setup.h"
 
 /* Weight of the newest task in the running mean: some ten tasks back are forgotten. */
 #define NEWEST 0.1
@@ -26,8 +27,20 @@ static int64_t realtime_us(void)
 	return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
 }
 
+/* Bytes of `text` that are kept: it is a person's, so no half of a character (UTF-8) is. */
+static size_t label_bytes(const char *text)
+{
+	size_t n = strnlen(text, REQUEST_LABEL_MAX + 1);
+
+	if (n <= REQUEST_LABEL_MAX)
+		return n;
+	for (n = REQUEST_LABEL_MAX; n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80;)
+		n--;
+	return n;
+}
+
 /* What a person calls it is what they typed. */
-static char *label_new(enum request_kind kind, const char *label)
+static void name_it(struct request *request, const char *label)
 {
 	static const char *const verbs[] = {
 		[REQUEST_MAP] = "",	  [REQUEST_APPLY] = "",
@@ -35,9 +48,13 @@ static char *label_new(enum request_kind kind, const char *label)
 		[REQUEST_PULL] = "pull ", [REQUEST_GATHER] = "gather ",
 		[REQUEST_LIST] = "ls",	  [REQUEST_REMOVE] = "rm ",
 	};
-	char *text;
+	const char *verb = verbs[request->kind];
 
-	return asprintf(&text, "%s%s", verbs[kind], label ? label : "") < 0 ? NULL : text;
+	if (asprintf(&request->label, "%s%.*s", verb, label ? (int)label_bytes(label) : 0,
+		     label ? label : "") < 0)
+		request->label = NULL;
+	else if (label)
+		request->name = request->label + strlen(verb);
 }
 
 struct request *request_new(struct client *client, uint64_t id, enum request_kind kind,
@@ -59,9 +76,7 @@ struct request *request_new(struct client *client, uint64_t id, enum request_kin
 				    .served_us = cluster->served_us};
 	request->total = targets ? targets->n_ranks : UINT64_MAX;
 	slices_init(&request->pending);
-	request->label = label_new(kind, label);
-	if (request->label && label)
-		request->name = request->label + strlen(request->label) - strlen(label);
+	name_it(request, label);
 	if (targets && targets->n_ranks > 0)
 		request->targets = malloc(targets->n_ranks * sizeof(*request->targets));
 	if (!request->label || (targets && targets->n_ranks > 0 && !request->targets) ||
@@ -81,6 +96,11 @@ struct request *request_new(struct client *client, uint64_t id, enum request_kin
 	cluster->requests = request;
 	cluster->n_requests++;
 	return request;
+}
+
+bool request_can_have(const Ipp__Targets *targets)
+{
+	return targets->n_ranks > 0 && targets->n_ranks <= SETUP_RANKS_MAX;
 }
 
 int request_add_targets(struct request *request, const Ipp__Targets *targets)

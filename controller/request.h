@@ -18,6 +18,10 @@ struct cluster;
 struct event;
 struct kept_results;
 
+/* Bytes of a label that are kept; the names of variables, which are told to clients, are shorter.
+ */
+#define REQUEST_LABEL_MAX 256
+
 enum request_kind {
 	REQUEST_MAP,	 /* tasks for whichever engine is free */
 	REQUEST_APPLY,	 /* a task for each target */
@@ -110,6 +114,9 @@ struct request {
 /* In the cluster's list (takes the new one); NULL when out of memory.  `label` may be NULL. */
 struct request *request_new(struct client *client, uint64_t id, enum request_kind kind,
 			    const Ipp__Targets *targets, const char *label);
+
+/* There are some, and no more than a cluster may have. */
+bool request_can_have(const Ipp__Targets *targets);
 
 /* More targets of a scatter.  0, -EPROTO or -ENOMEM. */
 int request_add_targets(struct request *request, const Ipp__Targets *targets);

@@ -330,24 +330,17 @@ bool slices_have(const struct slices *slices, uint64_t request)
 
 uint64_t slices_drop(struct slices *slices, uint64_t request)
 {
-	struct slices kept;
-	struct slice *slice;
+	struct slice **at = &slices->first;
 	uint64_t dropped = 0;
 
-	if (!slices->first) /* mostly: each end of a request asks every engine */
-		return 0;
-	slices_init(&kept);
-	while ((slice = slices_pop(slices))) {
-		if (slice->request != request) {
-			slices_append(&kept, slice);
+	while (*at) {
+		if ((*at)->request != request) {
+			at = &(*at)->next;
 			continue;
 		}
-		dropped += slice->to - slice->from;
-		slice_free(slice);
+		dropped += (*at)->to - (*at)->from;
+		slice_free(unlink_at(slices, at));
 	}
-	*slices = kept;
-	if (!kept.first)
-		slices_init(slices);
 	return dropped;
 }
 

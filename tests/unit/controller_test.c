@@ -245,6 +245,32 @@ static void an_engine_that_sends_what_engines_do_not_is_dropped(void **state)
 	assert_noticed(client, "it sent a STOP frame, which engines do not");
 }
 
+static void targets_that_no_cluster_has_are_refused(void **state)
+{
+	static uint32_t many[SETUP_RANKS_MAX + 1];
+	Ipp__Targets targets = IPP__TARGETS__INIT;
+	Ipp__List list = IPP__LIST__INIT;
+
+	(void)state;
+	for (size_t n = 0; n <= SETUP_RANKS_MAX + 1; n += SETUP_RANKS_MAX + 1) {
+		uint64_t request;
+		struct peer *client = client_joins(&request);
+
+		apply(client, request, many, n);
+		assert_refused(client, "a CALL frame is malformed");
+		client = client_joins(&request);
+		push(client, request, many, n, "x", 1);
+		assert_refused(client, "a PUSH frame is malformed");
+		client = client_joins(&request);
+		targets.ranks = many;
+		targets.n_ranks = n;
+		list.request = request;
+		list.targets = &targets;
+		link_send(client->link, FRAME_LIST, &list.base, NULL);
+		assert_refused(client, "a PULL, LIST or REMOVE frame is malformed");
+	}
+}
+
 /* ---- the end ---- */
 
 static void when_it_is_stopped_everyone_is_told(void **state)
@@ -294,6 +320,7 @@ int main(void)
 		TEST(an_engine_that_sends_what_engines_do_not_is_dropped),
 		TEST(when_it_is_stopped_everyone_is_told),
 		TEST(whoever_comes_when_it_ends_gets_a_goodbye),
+		TEST(targets_that_no_cluster_has_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -94,6 +94,20 @@ static void a_controller_that_was_stopped_charges_nobody(void **state)
 	assert_false(engine->closed);
 }
 
+static void an_engine_that_does_not_say_that_it_stopped_a_task_is_lost(void **state)
+{
+	uint64_t request, theirs;
+	struct peer *client = client_joins(&request), *other = client_joins(&theirs);
+	struct peer *silent = engine_joins(0);
+
+	(void)state;
+	map(client, request, 1);
+	turn_until(base, count(silent, FRAME_TASKS) == 1);
+	cancel(other, request);
+	turn_until(base, silent->closed);
+	turn_until(base, count(other, FRAME_FINISHED) == 1);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup_watched, teardown_watched)
 
 int main(void)
@@ -103,6 +117,7 @@ int main(void)
 		TEST(an_engine_that_answers_its_probes_lives),
 		TEST(an_engine_that_owes_nothing_is_left_in_peace),
 		TEST(a_controller_that_was_stopped_charges_nobody),
+		TEST(an_engine_that_does_not_say_that_it_stopped_a_task_is_lost),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -426,6 +426,52 @@ static void a_status_does_not_wait_for_an_engine_that_is_lost_meanwhile(void **s
 	assert_null(cluster.surveys);
 }
 
+static void who_cancelled_what_was_forgotten_meanwhile_is_told(void **state)
+{
+	uint64_t theirs, mine;
+	struct peer *owner = client_joins(&theirs), *other = client_joins(&mine);
+	struct peer *engine = engine_joins(0);
+
+	(void)state;
+	map(owner, theirs, 5);
+	assert_given(engine, 1, 0);
+	cancel(other, theirs);
+	turn_until(base, count(engine, FRAME_CANCEL) == 1);
+	for (uint64_t i = 1; i <= HISTORY_MAX + 1; i++)
+		empty_map(owner, theirs + i);
+	turn_until(base, !history_find(&cluster.history, theirs));
+	assert_int_equal(count(other, FRAME_FINISHED), 0);
+	answer_done(engine, theirs);
+	assert_finished(other, 1, 0, false, "");
+}
+
+static void labels_are_kept_up_to_a_bound_and_in_whole_characters(void **state)
+{
+	char text[10 * REQUEST_LABEL_MAX] = "";
+	uint64_t request;
+	struct peer *client = client_joins(&request);
+	Ipp__Call call = IPP__CALL__INIT;
+	Ipp__Requests *list;
+
+	(void)state;
+	memset(text, 'x', REQUEST_LABEL_MAX - 1);
+	while (strlen(text) < sizeof(text) - 3)
+		strcat(text, "\u00e9"); /* two bytes, of which the first alone would have room */
+	call.request = request;
+	call.label = text;
+	call_map(client, &call, 0);
+	call.request = request + 1;
+	text[REQUEST_LABEL_MAX - 1] = 'y';
+	text[REQUEST_LABEL_MAX] = '\0';
+	call_map(client, &call, 0);
+	list = listed(client);
+	assert_int_equal(list->n_requests, 2);
+	assert_int_equal(strlen(list->requests[0]->label), REQUEST_LABEL_MAX - 1);
+	assert_int_equal(strspn(list->requests[0]->label, "x"), REQUEST_LABEL_MAX - 1);
+	assert_string_equal(list->requests[1]->label, text);
+	ipp__requests__free_unpacked(list, NULL);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -446,6 +492,8 @@ int main(void)
 		TEST(a_failed_task_ends_a_detached_map_that_wants_that),
 		TEST(the_status_says_of_each_engine_how_it_is),
 		TEST(a_status_does_not_wait_for_an_engine_that_is_lost_meanwhile),
+		TEST(who_cancelled_what_was_forgotten_meanwhile_is_told),
+		TEST(labels_are_kept_up_to_a_bound_and_in_whole_characters),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
