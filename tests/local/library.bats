@@ -171,6 +171,17 @@ well()
 	done < <(sed -nE 's/^static inline .*[ *](ipp_[a-z_]+)\(.*/\1/p' engine/ipp/module.h)
 }
 
+@test "docs/wire.md names each field of each message" {
+	cd "$root"
+	local message field
+	while read -r message field; do
+		echo "$message: $field"
+		grep -E "^\| ([A-Z][a-z]+, )*$message(,[^|]*)? \|" docs/wire.md | grep -qF "\`$field\`"
+	done < <(awk '/^message/ { message = $2 } /^}/ { message = "" }
+		message && match($0, /[a-z_]+ = [0-9]+;/) { print message, substr($0, RSTART, index(substr($0, RSTART), " ") - 1) }' \
+		proto/ipp.proto)
+}
+
 @test "the headers are C++ too" {
 	command -v g++ || skip "no g++"
 	cat >both.cc <<-'END'
