@@ -225,7 +225,8 @@ static int await(const struct child *child, pid_t pid, struct outcome *outcome, 
 	if (failed)
 		kill_group(pid);
 	while (pidfd >= 0 && !on[0].revents) {
-		const int n = poll(on, 3, child_left_ms(tell_ms ? tell_ms : deadline_ms));
+		const bool tells_next = tell_ms && (deadline_ms == 0 || tell_ms < deadline_ms);
+		const int n = poll(on, 3, child_left_ms(tells_next ? tell_ms : deadline_ms));
 
 		if (tell_ms && child_left_ms(tell_ms) == 0) {
 			child->task->tell(child->task->worker);

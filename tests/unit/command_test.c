@@ -145,6 +145,22 @@ static void what_was_done_before_is_told_while_it_runs(void **state)
 	assert_int_equal(n_told, 2);
 }
 
+/* One that was killed in time has had nothing told meanwhile, unless this process lost its CPU. */
+static void a_limit_may_be_shorter_than_others_wait_to_be_told(void **state)
+{
+	unsigned n_tries = 0;
+
+	(void)state;
+	call.task_timeout_ms = 1;
+	do {
+		n_told = 0;
+		RUN(NULL, "sleep", "1000");
+		assert_outcome(IPP__OUTCOME__TIMED_OUT, SIGKILL, "the 0.001 s of --task-timeout");
+	} while (n_told > 0 && ++n_tries < 1000);
+	call.task_timeout_ms = 0;
+	assert_int_equal(n_told, 0);
+}
+
 static void no_shell_reads_the_words(void **state)
 {
 	(void)state;
@@ -312,6 +328,7 @@ int main(void)
 		TEST(an_item_with_a_nul_is_the_tasks_failure),
 		TEST(one_that_runs_too_long_is_killed_and_what_it_wrote_comes_back),
 		TEST(what_was_done_before_is_told_while_it_runs),
+		TEST(a_limit_may_be_shorter_than_others_wait_to_be_told),
 		TEST(no_shell_reads_the_words),
 		TEST(in_a_direct_view_braces_stay),
 		TEST(its_stdin_is_empty),
