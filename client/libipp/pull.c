@@ -85,10 +85,19 @@ int ipp_pull(struct ipp_client *client, const uint32_t *targets, size_t n_target
 	return rc < 0 ? rc : pull_each(client, targets, n_targets, name, take, owner, err);
 }
 
+/* Not in a copy of a value that has got other bytes. */
+static bool lies_within(const struct ipp_value *array, const struct blob *blob)
+{
+	const uintptr_t offset = (uintptr_t)array->data - (uintptr_t)blob->data;
+
+	return offset <= blob->bytes && array->bytes <= blob->bytes - offset;
+}
+
 int ipp_value_write(const struct ipp_value *array, int fd, struct ipp_error *err)
 {
 	const struct blob alone = {.data = (uint8_t *)array->data, .fd = -1};
-	const struct blob *blob = array->origin ? array->origin : &alone;
+	const struct blob *origin = array->origin;
+	const struct blob *blob = origin && lies_within(array, origin) ? origin : &alone;
 	const int rc = blob_write(blob, (size_t)((const uint8_t *)array->data - blob->data),
 				  array->bytes, fd);
 

@@ -1,4 +1,6 @@
-/* libipp: variables, without waiting. */
+/* libipp: variables, without waiting, and what is written of them. */
+#include <fcntl.h>
+
 #include "tests/unit/local_cluster.h"
 
 static const uint32_t both[] = {1, 0};
@@ -86,6 +88,68 @@ static void values_and_lists_are_taken_in_the_order_of_the_targets(void **state)
 	must(ipp_remove(client, first_engine, 1, "only", &err));
 }
 
+#define N_WRITTEN 200000
+
+static void assert_writes(const struct ipp_value *array, const uint8_t *expected)
+{
+	char path[] = "/tmp/ipp-written-XXXXXX";
+	static uint8_t got[N_WRITTEN + 1];
+	const int fd = mkstemp(path), end = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+
+	assert_int_equal(unlink(path), 0);
+	must(ipp_value_write(array, fd, &err));
+	assert_int_equal(pread(fd, got, sizeof(got), 0), N_WRITTEN);
+	assert_memory_equal(got, expected, N_WRITTEN);
+	/* Where the kernel takes no pages. */
+	must(ipp_value_write(array, end, &err));
+	assert_int_equal(pread(fd, got, sizeof(got), N_WRITTEN), N_WRITTEN);
+	assert_memory_equal(got, expected, N_WRITTEN);
+	close(fd);
+	close(end);
+}
+
+static int write_and_change(void *owner, size_t place, const struct ipp_value *value)
+{
+	uint8_t above[N_WRITTEN];
+	static uint8_t below[N_WRITTEN];
+	struct ipp_value changed = *value;
+
+	(void)place;
+	assert_writes(value, owner);
+	memset(above, 'a', sizeof(above));
+	changed.data = above;
+	assert_writes(&changed, above);
+	memset(below, 'b', sizeof(below));
+	changed.data = below;
+	assert_writes(&changed, below);
+	return 0;
+}
+
+static void an_array_is_written_from_wherever_its_bytes_are(void **state)
+{
+	static uint8_t bytes[N_WRITTEN];
+	const uint64_t shape = N_WRITTEN;
+	const struct ipp_value array = {.kind = IPP_ARRAY,
+					.dtype = "|u1",
+					.shape = &shape,
+					.n_dims = 1,
+					.data = bytes,
+					.bytes = sizeof(bytes)};
+	struct ipp_request *pulled;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(i * i >> 7);
+	assert_writes(&array, bytes);
+	must(ipp_push(client, first_engine, 1, "written", &array, &err));
+	must(ipp_pull(client, first_engine, 1, "written", write_and_change, bytes, &err));
+	pulled = errand(IPP_PULL, "written", NULL);
+	next(pulled); /* engine 1 has none */
+	assert_writes(&next(pulled)->value, bytes);
+	ipp_request_free(pulled);
+	must(ipp_remove(client, first_engine, 1, "written", &err));
+}
+
 static void a_pull_that_waits_can_be_cancelled(void **state)
 {
 	struct ipp_request *busy = submit(&sleeper), *pulled = errand(IPP_PULL, "v", NULL);
@@ -130,6 +194,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_array_is_scattered_and_gathered_without_waiting),
 		cmocka_unit_test(values_and_lists_are_taken_in_the_order_of_the_targets),
+		cmocka_unit_test(an_array_is_written_from_wherever_its_bytes_are),
 		cmocka_unit_test(a_pull_that_waits_can_be_cancelled),
 		cmocka_unit_test(an_errand_that_makes_no_sense_is_refused),
 	};
