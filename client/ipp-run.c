@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "client/output.h"
 #include "client/verb.h"
+#include "proto/standard_fds.h"
 
 static const struct verb *const verbs[] = {
 	&verb_loo,     &verb_cv,      &verb_forest, &verb_map,	   &verb_apply,
@@ -27,21 +29,23 @@ static void help(FILE *out)
 	      out);
 }
 
-static bool wants_help(int argc, char **argv)
+/* Behind a word that is neither an option nor can be an option's value, --help is an item or for
+ * the user's script; the first `n_words` are the verb. */
+static bool wants_help(int argc, char **argv, int n_words)
 {
-	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
 		if (strcmp(argv[i], "--help") == 0)
 			return true;
+		if (i >= n_words && argv[i][0] != '-' && (i == n_words || argv[i - 1][0] != '-'))
+			return false;
+	}
 	return false;
 }
 
-int main(int argc, char **argv)
+static int obey(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
 
-	/* A file that may not grow is to be one that cannot be written. */
-	signal(SIGXFSZ, SIG_IGN);
-	opterr = 0; /* verbs name what they do not know, in one sentence */
 	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
 		help(stdout);
 		return 0;
@@ -53,7 +57,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < N_VERBS; i++) {
 		if (strcmp(verbs[i]->name, name) != 0)
 			continue;
-		if (wants_help(argc - 1, argv + 1)) {
+		if (wants_help(argc - 1, argv + 1, verbs[i] == &verb_forest ? 2 : 1)) {
 			fputs(verbs[i]->usage, stdout);
 			return 0;
 		}
@@ -71,4 +75,19 @@ int main(int argc, char **argv)
 			verbs[i]->name);
 	fputs("; see ipp-run --help\n", stderr);
 	return EXIT_OURS;
+}
+
+int main(int argc, char **argv)
+{
+	struct ipp_error err;
+	int code;
+
+	standard_fds_fill();
+	/* A file that may not grow is to be one that cannot be written. */
+	signal(SIGXFSZ, SIG_IGN);
+	opterr = 0; /* verbs name what they do not know, in one sentence */
+	code = obey(argc, argv);
+	if (code == 0 && output_flush(stdout, "ipp-run: standard output", &err) < 0)
+		return verb_fail(&err);
+	return code;
 }

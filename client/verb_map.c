@@ -226,6 +226,8 @@ static int print_commands(struct map *map)
 			return ipp_fail(&map->err, ENOMEM, "ipp-run: out of memory");
 		puts(line);
 		free(line);
+		if (ferror(stdout))
+			return 0; /* which flush() tells */
 	}
 	return rc;
 }

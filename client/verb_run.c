@@ -12,7 +12,7 @@
 /* The whole file in memory (gives; munmap()). */
 static int script_map(const char *path, const void **bytes, size_t *n, struct ipp_error *err)
 {
-	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+	const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* it may be a pipe */
 	struct stat status;
 	void *map;
 

@@ -16,6 +16,7 @@
 #include "controller/setup.h"
 #include "proto/bystander.h"
 #include "proto/error.h"
+#include "proto/standard_fds.h"
 
 #define EXIT_OURS 125
 #define N_SIGNALS 3
@@ -196,8 +197,10 @@ int main(int argc, char **argv)
 	struct options options = {.setup_fd = -1};
 	struct setup setup = {0};
 	struct ipp_error err = {0};
-	int rc = parse(&options, argc, argv);
+	int rc;
 
+	standard_fds_fill();
+	rc = parse(&options, argc, argv);
 	if (rc != 0)
 		return rc;
 	raise_descriptor_limit();

@@ -17,6 +17,7 @@
 #include "engine/orphans.h"
 #include "proto/connection.h"
 #include "proto/error.h"
+#include "proto/standard_fds.h"
 #include "proto/unix_socket.h"
 
 #define TIMEOUT_S 60
@@ -193,6 +194,7 @@ int main(int argc, char **argv)
 	struct ipp_error err;
 	int rc;
 
+	standard_fds_fill();
 	if (parse(&options, argc, argv) < 0)
 		return EXIT_ENGINE_OURS;
 	if (options.connection_fd < 0 && !options.guarded)

@@ -212,3 +212,31 @@ load helper
 	ipp --version
 	[[ $output == "ipp-run (slurm-ipp) "* ]]
 }
+
+@test "--help behind a word that is no option's is an item, or the script's" {
+	printf '#!/bin/sh\necho "got $1"\n' >script
+	ipp run --engines 1 script --help
+	[ "$output" = "got --help" ]
+	ipp map --engines 1 "$programs/tests/modules/sample.so:say" text=it ::: --help
+	[ "$output" = "it--help" ]
+	for words in 'map --engines 2 --help' 'forest fit --help' 'forest --help' 'loo --json --trees 3 --help'; do
+		# shellcheck disable=SC2086
+		ipp $words
+		[ "$status" = 0 ]
+		[[ $output == "usage: ipp-run ${words%% *}"* ]]
+	done
+}
+
+@test "a pipe where a file is wanted is not waited for" {
+	mkfifo pipe pipe.npy
+	refused "pipe is no script: it is empty, or no regular file" run pipe
+	refused "pipe: is no regular file" apply --engines 1 "$programs/tests/modules/sample.so:say" text=@pipe
+	refused "pipe.npy: is no regular file" map --engines 1 "$programs/tests/modules/sample.so:itself" @pipe.npy
+	ipp-run start -n 1
+	for verb in push scatter; do
+		ipp $verb v=@pipe
+		[ "$status" = 125 ]
+		[[ $stderr == "ipp-run $verb: pipe: is no regular file" ]]
+	done
+	ipp-run stop
+}

@@ -1,0 +1,59 @@
+#!/usr/bin/env bats
+# What ipp-run finds when it is started: descriptors that are closed or full, no home, no PATH, a
+# folder that is gone, limits.
+
+# shellcheck disable=SC2030,SC2031        # each test is a subshell of its own
+load helper
+
+sample=$programs/tests/modules/sample.so
+
+# refuses_to_print WHERE ARGS...: ipp-run says in one sentence that it cannot print there
+refuses_to_print()
+{
+	run --separate-stderr bash -c "ipp-run ${*:2} $1"
+	show
+	[ "$status" = 125 ]
+	[ "$output" = "" ]
+	[ "${#stderr_lines[@]}" = 1 ]
+	[[ $stderr == "ipp-run"*": cannot be written: "* || $stderr == "ipp-run: standard output cannot be written: "* ]]
+}
+
+@test "what cannot be printed is an error of each verb that prints" {
+	start 1
+	ipp-run push x=1
+	id=$(ipp-run map --async -- echo ::: 1)
+	pull=$(ipp-run pull --async x)
+	ipp-run wait "$id" "$pull"
+	for where in '>/dev/full' '>&-'; do
+		for verb in --help --version 'map --help' 'map -- echo ::: 1 2' 'map --json -- echo ::: 1 2' \
+			'map --async -- echo ::: 1' 'map --dry-run -- echo ::: 1 2' 'map --dry-run -- echo ::: 0:1000000000000' \
+			'apply -- echo' 'apply --json -- echo' "apply $sample:matrix" 'execute pwd' ids status 'status --json' \
+			queue history 'history --json' ls 'ls --async' 'pull x' 'push --async x=2' "result $id" "result $pull" \
+			'bench --seconds 0.01' 'loo --trees 1 --held-out 0:1 --rows 10'; do
+			refuses_to_print "$where" "$verb"
+		done
+	done
+	ipp-run stop
+	refuses_to_print '>/dev/full' start -n 1
+	ipp-run stop
+}
+
+@test "with stdin, stdout or stderr closed nothing takes their place" {
+	for closed in '<&-' '2>&-' '<&- 2>&-'; do
+		run --separate-stderr bash -c "ipp-run map --engines 2 -- sh -c 'echo \$1; echo err >&2; cat' sh ::: 1 2 $closed"
+		show
+		[ "$status" = 0 ]
+		[ "$output" = $'1\n2' ]
+		[[ $closed == *2* ]] || [ "$stderr" = $'err\nerr' ]
+	done
+	run --separate-stderr bash -c 'ipp-run map --engines 1 -- echo <&-'
+	show
+	[ "$status" = 125 ]
+	[ "$stderr" = "ipp-run: stdin cannot be read: Bad file descriptor" ]
+	ipp-run start -n 1 <&- >&- 2>&- || true
+	ipp apply -- sh -c 'cat; echo out; echo err >&2'
+	show
+	[ "$output" = out ]
+	[ "$stderr" = err ]
+	ipp-run stop
+}
