@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/json_text.h"
 #include "client/sink.h"
 #include "proto/error.h"
 
@@ -135,14 +136,14 @@ static json_t *describe(const struct ipp_result *result)
 			      result->outcome == IPP_NO_COMMAND || result->outcome == IPP_ERROR;
 	const bool signalled = result->outcome == IPP_KILLED || result->outcome == IPP_TIMED_OUT;
 
-	return json_pack("{s:I, s:i, s:s, s:o, s:f, s:s, s:o, s:o, s:i, s:s}", "index",
+	return json_pack("{s:I, s:i, s:s, s:o, s:f, s:s, s:o, s:o, s:i, s:o}", "index",
 			 (json_int_t)result->index, "engine", (int)result->engine, "host",
 			 result->host, "started",
 			 ran ? json_real((double)result->started_us / 1e6) : json_null(), "seconds",
 			 (double)result->elapsed_us / 1e6, "outcome", outcomes[result->outcome],
 			 "exit", integer_or_null(has_code, result->code), "signal",
 			 integer_or_null(signalled, result->code), "tries", (int)result->tries + 1,
-			 "error", result->error);
+			 "error", json_text(result->error));
 }
 
 static int json_add(struct sink *sink, const struct ended *ended, struct ipp_error *err)

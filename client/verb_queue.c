@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "client/json_text.h"
 #include "client/lines.h"
 #include "client/output.h"
 #include "client/verb.h"
@@ -58,22 +59,21 @@ static int print_json(const struct ipp_request_info *list, size_t n, bool ended,
 	for (size_t i = 0; i < n; i++) {
 		const struct ipp_request_info *one = &list[i];
 		json_t *object;
-		int rc;
 
 		if (has_ended(one) != ended)
 			continue;
-		object = json_pack(
-			"{s:s, s:s%, s:s, s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:b}", "id",
-			verb_request_name(one->id, id), "label", one->label, strlen(one->label),
-			"state", one->state, "view", one->map ? "balanced" : "direct", "tasks",
-			(json_int_t)one->tasks, "done", (json_int_t)one->done, "failed",
-			(json_int_t)one->failed, "submitted", seconds_or_null(one->submitted_us),
-			"started", seconds_or_null(one->started_us), "ended",
-			seconds_or_null(one->ended_us), "kept", one->detached);
-		rc = object ? json_dumpf(object, stdout, JSON_COMPACT) : -1;
-		json_decref(object);
-		if (rc < 0)
+		object = json_pack("{s:s, s:o, s:s, s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:b}", "id",
+				   verb_request_name(one->id, id), "label", json_text(one->label),
+				   "state", one->state, "view", one->map ? "balanced" : "direct",
+				   "tasks", (json_int_t)one->tasks, "done", (json_int_t)one->done,
+				   "failed", (json_int_t)one->failed, "submitted",
+				   seconds_or_null(one->submitted_us), "started",
+				   seconds_or_null(one->started_us), "ended",
+				   seconds_or_null(one->ended_us), "kept", one->detached);
+		if (!object)
 			return ipp_fail(err, ENOMEM, "ipp-run: out of memory");
+		json_dumpf(object, stdout, JSON_COMPACT); /* show() looks at what was printed */
+		json_decref(object);
 		putchar('\n');
 	}
 	return 0;

@@ -536,3 +536,18 @@ screen_has() { terminal capture-pane -p | grep -q -- "$1"; }
 	[ "$labels" = $'push n\npull n\nls\nrm n' ]
 	ipp-run stop
 }
+
+@test "what was typed need not be UTF-8, nor end with one of its characters, to be JSON" {
+	start 1
+	submit apply --async -- printf $'\377'
+	submit map --async -- echo "x$(printf 'ä%.0s' {1..60})" ::: 1
+	ipp wait "$id"
+	ipp history --json
+	show
+	[ "$status" = 0 ]
+	[ "$(jq -r .label <<<"${lines[0]}")" = 'printf �' ]
+	[ "$(jq -r .label <<<"${lines[1]}" | tr -d ä)" = 'echo x�' ]
+	run -127 ipp-run map --json -k -- $'\377\303' ::: 1
+	[ "$(jq -r .error <<<"$output")" = "cannot run ��: No such file or directory" ]
+	ipp-run stop
+}
