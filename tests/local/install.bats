@@ -56,6 +56,16 @@ make_at()
 	done <<<"$output"
 }
 
+@test "what of the plugin lives in Slurm's root daemons opens nothing, starts nothing, and reads no environment of theirs" {
+	local object
+	for object in "$root/${B:-build/release}"/spank/*.o; do
+		[ "${object##*/}" != srun.o ] || continue # of srun alone, which is the user's
+		run nm -u "$object"
+		[ "$status" -eq 0 ]
+		run ! grep -Ew '(f?open(64|at|at64)?|(secure_)?getenv|environ|socket|connect|dlopen|system|popen|v?fork|exec[a-z]+|posix_spawnp?|pthread_create)' <<<"$output"
+	done
+}
+
 @test "the manual names each verb" {
 	cd "$root"
 	local verb
