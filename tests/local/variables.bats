@@ -191,6 +191,28 @@ pull_is_queued() { ipp-run status | grep -q ' 2 '; }
 	ipp-run stop
 }
 
+@test "pull and gather of many engines take the memory of one value" {
+	start 8
+	head -c 20000000 /dev/zero >bytes
+	ipp-run push v=@bytes
+	for verb in pull gather; do
+		peak=$(peak_kb ipp-run $verb -o got v)
+		echo "$verb: $peak kB"
+		((peak < 90000)) # of 156250
+	done
+	[ "$(cat got | wc -c)" = 160000000 ]
+	cmp got.7 bytes
+	ipp-run stop
+}
+
+# peak_kb COMMAND...: the most memory that it had
+peak_kb()
+{
+	python3 -c 'import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$@"
+}
+
 shmem_kb() { awk '$1 == "Shmem:" { print $2 }' /proc/meminfo; }
 
 @test "all engines are also those that are being started again" {
@@ -293,6 +315,29 @@ says()
 	says "there is no first axis to join along" gather z
 	ipp-run stop
 }
+
+@test "a part that changes while it is gathered is found out" {
+	start 2
+	tar xf "$data/arrays.tar.xz"
+	run -0 ipp-run scatter v=@arrays/vector.npy
+	engine=$(ipp-run ids | sed -n 's/^0 .*pid=\([0-9]*\) .*/\1/p')
+	kill -STOP "$engine"
+	ipp-run gather -o whole.npy v 2>said &
+	gathering=$!
+	wait_until 30 list_is_queued
+	kill -STOP $gathering
+	kill -CONT "$engine"
+	ipp-run push --targets 0 v=@"$data/X.npy" # behind the list that the other one waits for
+	kill -CONT $gathering
+	status=0
+	wait $gathering || status=$?
+	cat said
+	[ "$status" = 125 ]
+	[ "$(cat said)" = "ipp-run gather: 'v' of engine 0 was changed while it was gathered: gather it again" ]
+	[ ! -e whole.npy ]
+	ipp-run stop
+}
+list_is_queued() { ipp-run queue --json | jq -e 'select(.label | startswith("ls"))' >/dev/null; }
 
 @test "names, values and targets that are none are refused" {
 	start 2
