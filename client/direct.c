@@ -76,18 +76,20 @@ int direct_run(const struct direct *direct, const struct ipp_run *what)
 	struct ipp_client *client = NULL;
 	struct tally tally = {0};
 	uint32_t *targets = NULL;
-	char directory[4096];
+	char directory[VERB_DIRECTORY_BYTES];
 	struct ipp_error err;
-	int rc = direct->async ? behind_connect(&client, (unsigned)direct->engines, &err)
-			       : verb_connect(&client, (unsigned)direct->engines, &err);
+	int rc = run.function ? 0 : verb_directory(directory, &err);
 
+	if (rc == 0)
+		rc = direct->async ? behind_connect(&client, (unsigned)direct->engines, &err)
+				   : verb_connect(&client, (unsigned)direct->engines, &err);
 	if (rc == 0)
 		rc = verb_targets(client, direct->targets, &targets, &run.n_targets, &err);
 	if (rc == 0 && direct->json)
 		rc = json_open(&tally.json, &err);
 	if (rc == 0) {
 		run.targets = targets;
-		run.directory = getcwd(directory, sizeof(directory));
+		run.directory = run.function ? NULL : directory;
 		run.task_timeout_ms = direct->task_timeout_ms;
 		run.after = direct->after.ids;
 		run.n_after = direct->after.n;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client/ipp/client.h"
 #include "client/pieces.h"
@@ -236,6 +237,14 @@ int feed_file(struct feed *feed, const char *path, struct ipp_error *err)
 
 	if (!list)
 		return -E2BIG;
+	for (const struct list *other = feed->lists; other < list; other++)
+		if (strcmp(path, "-") == 0 && other->next == next_piece &&
+		    other->pieces.fd == STDIN_FILENO) {
+			feed->n_lists--;
+			return ipp_fail(err, EINVAL,
+					"ipp-run map: stdin is one list of items, "
+					"and cannot be read for another");
+		}
 	*list = (struct list){.next = next_piece, .rewind = rewind_pieces, .count = UINT64_MAX};
 	rc = pieces_open(&list->pieces, path, feed->separator, feed->item_max, err);
 	if (rc < 0)

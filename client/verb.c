@@ -108,7 +108,7 @@ int verb_number(const char *option, const char *text, uint64_t low, uint64_t hig
 
 	errno = 0;
 	*out = strtoull(text, &end, 10);
-	if (errno == 0 && end != text && *end == '\0' && text[0] != '-' && *out >= low &&
+	if (errno == 0 && text[0] >= '0' && text[0] <= '9' && *end == '\0' && *out >= low &&
 	    *out <= high)
 		return 0;
 	return ipp_fail(err, EINVAL, "%s %.60s: give a whole number from %llu to %llu", option,
@@ -248,6 +248,15 @@ int verb_connect_existing(struct ipp_client **out, struct ipp_error *err)
 	const struct ipp_connect options = {.notice = print_notice};
 
 	return connect_with(out, &options, err);
+}
+
+int verb_directory(char directory[VERB_DIRECTORY_BYTES], struct ipp_error *err)
+{
+	if (getcwd(directory, VERB_DIRECTORY_BYTES))
+		return 0;
+	return ipp_fail(err, errno,
+			"this directory, in which commands would run, has no name: %m; go to "
+			"another one");
 }
 
 int verb_targets(struct ipp_client *client, const char *text, uint32_t **out, size_t *n,

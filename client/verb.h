@@ -83,6 +83,10 @@ void verb_disconnect(struct ipp_client *client);
 /* Like verb_connect(), to a cluster that is there. */
 int verb_connect_existing(struct ipp_client **out, struct ipp_error *err);
 
+/* The directory that commands are to run in: ours.  -ENOENT and the like where it is gone. */
+#define VERB_DIRECTORY_BYTES 4096
+int verb_directory(char directory[VERB_DIRECTORY_BYTES], struct ipp_error *err);
+
 /* Ranks that --targets names (gives; free()), NULL text meaning all.  -ENOENT when one is missing.
  */
 int verb_targets(struct ipp_client *client, const char *text, uint32_t **out, size_t *n,

@@ -314,15 +314,16 @@ static int close_journal(struct map *map, int rc)
 static int run(struct map *map)
 {
 	struct ipp_client *client = NULL;
-	char directory[4096], label[VERB_LABEL_BYTES];
-	int rc;
+	char directory[VERB_DIRECTORY_BYTES], label[VERB_LABEL_BYTES];
+	int rc = map->run.function ? 0 : verb_directory(directory, &map->err);
 
 	if (!feed_count(map->feed, &map->total))
 		map->total = 0;
 	map->run.label = verb_label(&map->words, label);
-	map->run.directory = getcwd(directory, sizeof(directory));
+	map->run.directory = map->run.function ? NULL : directory;
 	map->talks = isatty(STDOUT_FILENO);
-	rc = map->options.journal ? open_journal(map) : 0;
+	if (rc == 0 && map->options.journal)
+		rc = open_journal(map);
 	if (rc == 0)
 		rc = map->options.async
 			     ? behind_connect(&client, (unsigned)map->options.engines, &map->err)

@@ -2,6 +2,7 @@
 #include <getopt.h>
 #include <locale.h>
 #include <ncurses.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -211,6 +212,14 @@ static int look(struct top *top, struct ipp_error *err)
 	return remember(top, err);
 }
 
+/* Nobody is at the terminal any more, and nobody told us by a signal. */
+static bool is_gone(void)
+{
+	struct pollfd on = {.fd = STDIN_FILENO};
+
+	return poll(&on, 1, 0) > 0; /* it hung up */
+}
+
 /* Until the interval is over; false when the user has seen enough. */
 static bool wait_for_key(struct top *top, double interval_s)
 {
@@ -222,7 +231,7 @@ static bool wait_for_key(struct top *top, double interval_s)
 
 		timeout((int)(left_s * 1000) + 1);
 		key = getch();
-		if (key == 'q' || key == 'Q')
+		if (key == 'q' || key == 'Q' || (key == ERR && is_gone()))
 			return false;
 		if (key == KEY_RESIZE)
 			draw(top);

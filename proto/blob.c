@@ -99,7 +99,8 @@ int blob_from_file(struct blob **out, int fd, uint64_t offset, size_t bytes, str
 	int rc;
 
 	if (!blob)
-		return ipp_fail(err, ENOMEM, "slurm-ipp: no memory for %zu bytes of a file", bytes);
+		return ipp_fail(err, errno, "slurm-ipp: no memory for %zu bytes of a file: %m",
+				bytes);
 	rc = fill_from_file(blob, fd, offset);
 	if (rc == 1)
 		rc = blob_seal(blob, err);

@@ -462,6 +462,23 @@ screen_has() { terminal capture-pane -p | grep -q -- "$1"; }
 	terminal kill-server
 }
 
+@test "top ends when its terminal is gone, though no signal says so" {
+	start 1
+	# shellcheck disable=SC2016
+	run timeout 60 python3 -c 'import os, subprocess, sys
+master, slave = os.openpty()
+top = subprocess.Popen(["ipp-run", "top"], stdin=slave, stdout=slave, start_new_session=True,
+                       env=dict(os.environ, TERM="xterm"))
+os.close(slave)
+while b"ENGINE" not in os.read(master, 65536):
+    pass
+os.close(master)
+print("ended", top.wait(timeout=20))'
+	show
+	[[ $output == *ended* ]]
+	ipp-run stop
+}
+
 # ---- wrong use ----
 
 @test "what is no request, or not there, is refused in one sentence" {

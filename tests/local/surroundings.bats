@@ -57,3 +57,79 @@ refuses_to_print()
 	[ "$stderr" = err ]
 	ipp-run stop
 }
+
+# refuses TEXT ARGS...: in one sentence, and a cluster that is there stays
+refuses()
+{
+	local text=$1
+	shift
+	ipp "$@"
+	show
+	[ "$status" = 125 ]
+	[ "$output" = "" ]
+	[ "${#stderr_lines[@]}" = 1 ]
+	[[ $stderr == "ipp-run"*"$text"* || $stderr == "slurm-ipp: $text"* ]]
+}
+
+@test "in a directory that is gone no command is run in another one" {
+	start 1
+	echo 'pwd' >"$HOME/script"
+	mkdir gone
+	cd gone
+	rmdir ../gone
+	for verb in map 'map --async' apply 'apply --async'; do
+		# shellcheck disable=SC2086
+		refuses "this directory, in which commands would run, has no name: No such file or directory" $verb -- pwd </dev/null
+	done
+	refuses "this directory, in which commands would run, has no name" execute pwd
+	refuses "this directory, in which commands would run, has no name" run "$HOME/script"
+	ipp map "$sample:square" 2:4
+	[ "$output" = $'4\n9' ]
+	cd
+	ipp-run stop
+}
+
+@test "without a home a cluster cannot stay, and one's own engines work" {
+	for home in '' /nonexistent /dev/null; do
+		HOME=$home ipp map --engines 1 -- echo ::: a
+		show
+		[ "$output" = a ]
+		HOME=$home ipp start -n 1
+		show
+		[ "$status" = 125 ]
+		[[ $stderr == *"HOME is not set"* || $stderr == *"cannot make the folder $home/.slurm-ipp: No"* ]]
+	done
+	wait_until 5 none_left
+}
+
+@test "words with control characters do not play with the terminal" {
+	refused "cannot read the module ./?[31m?.so: No such file" apply $'./\e[31m\n.so:f'
+	refused "?[31m cannot be read" journal $'\e[31m'
+	refused "?[31m cannot be read" map -a $'\e[31m' -- echo
+}
+
+@test "with few descriptors it works, or says why not" {
+	for n in 12 14 16 20 32; do
+		run --separate-stderr bash -c "ulimit -n $n; ipp-run map --engines 2 -- echo ::: a b"
+		show
+		[ "$status:$output" = $'0:a\nb' ] || {
+			[ "$status" = 125 ]
+			[ "$output" = "" ]
+			[[ $stderr == *"Too many open files"* || $stderr == *"can run nothing: "* ]]
+		}
+		wait_until 10 none_left
+	done
+	[ "$status" = 0 ]
+}
+
+@test "where files may not grow it says so" {
+	start 1
+	ipp-run push n=1
+	run --separate-stderr bash -c 'ulimit -f 100; ipp-run push A=@'"$data/X.npy"
+	show
+	[ "$status" = 125 ]
+	[ "$stderr" = "slurm-ipp: no memory for 200000 bytes of a file: File too large" ]
+	ipp pull n
+	[ "$output" = 1 ]
+	ipp-run stop
+}

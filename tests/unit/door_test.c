@@ -165,6 +165,16 @@ static void a_certificate_on_no_card_is_turned_away_unheard(void **state)
 	assert_true(end.tv_sec - begin.tv_sec < 4);
 }
 
+static void who_says_nothing_is_dropped_after_seconds(void **state)
+{
+	struct peer *far = comes(rank_0), *near = connected();
+
+	(void)state;
+	turn_until(base, far->closed && near->closed);
+	assert_int_equal(far->n, 0);
+	assert_int_equal(near->n, 0);
+}
+
 static void by_hand_it_is_the_certificate_of_the_file(void **state)
 {
 	(void)state;
@@ -182,6 +192,7 @@ int main(void)
 		test(a_standby_has_the_certificate_of_its_rank, setup_of_slurm),
 		test(an_engines_certificate_is_no_clients, setup_of_slurm),
 		test(a_certificate_on_no_card_is_turned_away_unheard, setup_of_slurm),
+		test(who_says_nothing_is_dropped_after_seconds, setup_of_slurm),
 		test(by_hand_it_is_the_certificate_of_the_file, setup_of_hand),
 	};
 
