@@ -426,13 +426,32 @@ void client_admit(struct cluster *cluster, struct link *link)
 	link_send(link, FRAME_WELCOME, &welcome.base, NULL);
 }
 
+static bool is_deserted(const struct request *request)
+{
+	return !request->client && !(request->kept && request_is_whole(request));
+}
+
 static struct request *find_deserted(const struct cluster *cluster)
 {
 	struct request *request = cluster->requests;
 
-	while (request && (request->client || (request->kept && request_is_whole(request))))
+	while (request && !is_deserted(request))
 		request = request->next;
 	return request;
+}
+
+static bool has_no_owner(const struct slice *slice, const void *cluster)
+{
+	return is_deserted(request_find(&((const struct cluster *)cluster)->index, slice->request));
+}
+
+/* Tasks that wait for their engines go all at once: there may be thousands of requests, and each of
+ * them would search for its own. */
+static void drop_deserted(struct cluster *cluster)
+{
+	for (size_t rank = 0; rank < cluster->n_ranks; rank++)
+		if (cluster->engines[rank])
+			slices_drop_if(&cluster->engines[rank]->pinned, has_no_owner, cluster);
 }
 
 /* Its requests go with it, but for detached ones that were sent whole. */
@@ -447,6 +466,7 @@ void client_free(struct client *client)
 	for (; request; request = request->next)
 		if (request->client == client)
 			request->client = NULL;
+	drop_deserted(cluster);
 	while ((request = find_deserted(cluster)))
 		if (request->kept)
 			client_request_ended(request, REQUEST_FAILED,

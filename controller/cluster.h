@@ -40,7 +40,7 @@ struct cluster {
 	size_t n_standbys;
 	struct request *requests;	    /* that have not ended, the latest first */
 	struct request_index index;	    /* of those */
-	struct request *line;		    /* maps that may have something to hand out */
+	struct request *line, **line_last;  /* maps that may have something to hand out */
 	uint64_t n_requests;		    /* there ever were */
 	struct request *ended, *last_ended; /* retired, and who waits for them does not know yet */
 	struct history history;

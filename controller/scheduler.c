@@ -21,6 +21,9 @@
  * is no more than a part of what is left. */
 #define BATCH_MIN_US 50.0
 #define PARTS_MIN 8
+/* Of direct views: what keeps an engine busy, however short they are.  The others wait here, where
+ * thousands more cost nothing. */
+#define PINNED_MAX 1000
 
 uint64_t scheduler_quota(double task_us, uint64_t in_flight, double in_flight_us, uint64_t pending,
 			 uint64_t n_engines)
@@ -68,11 +71,10 @@ void scheduler_joins(struct request *request)
 		return;
 	if (request->served_us < cluster->served_us)
 		request->served_us = cluster->served_us;
-	request->line_next = cluster->line;
-	request->line_at = &cluster->line;
-	if (request->line_next)
-		request->line_next->line_at = &request->line_next;
-	cluster->line = request;
+	request->line_next = NULL;
+	request->line_at = cluster->line_last;
+	*cluster->line_last = request;
+	cluster->line_last = &request->line_next;
 }
 
 void scheduler_leaves(struct request *request)
@@ -82,6 +84,8 @@ void scheduler_leaves(struct request *request)
 	*request->line_at = request->line_next;
 	if (request->line_next)
 		request->line_next->line_at = request->line_at;
+	else
+		request->cluster->line_last = request->line_at;
 	request->line_at = NULL;
 }
 
@@ -107,8 +111,8 @@ static struct request *next_in_line(const struct engine *engine)
 		following = request->line_next;
 		if (request->pending.n_tasks == 0)
 			scheduler_leaves(request);
-		else if (retry_first_for(request, engine) && scheduler_allows(request, engine) &&
-			 (!next || is_before(request, next)))
+		else if ((!next || is_before(request, next)) && retry_first_for(request, engine) &&
+			 scheduler_allows(request, engine))
 			next = request;
 	}
 	return next;
@@ -182,9 +186,12 @@ static bool give_some(struct engine *engine, struct request *request)
 static bool serve(struct cluster *cluster, struct engine *engine)
 {
 	struct slice **at = errand_next(engine);
-	struct slice *pinned = at ? slices_take_at(&engine->pinned, at, UINT64_MAX) : NULL;
+	struct slice *pinned;
 	struct request *next;
 
+	if (at && engine->in_flight.n_tasks >= PINNED_MAX)
+		return false;
+	pinned = at ? slices_take_at(&engine->pinned, at, UINT64_MAX) : NULL;
 	if (pinned) {
 		engine_give(engine, request_find(&cluster->index, pinned->request), pinned);
 		return true;

@@ -328,13 +328,13 @@ bool slices_have(const struct slices *slices, uint64_t request)
 	return slice != NULL;
 }
 
-uint64_t slices_drop(struct slices *slices, uint64_t request)
+uint64_t slices_drop_if(struct slices *slices, slice_test_fn *test, const void *arg)
 {
 	struct slice **at = &slices->first;
 	uint64_t dropped = 0;
 
 	while (*at) {
-		if ((*at)->request != request) {
+		if (!test(*at, arg)) {
 			at = &(*at)->next;
 			continue;
 		}
@@ -342,6 +342,16 @@ uint64_t slices_drop(struct slices *slices, uint64_t request)
 		slice_free(unlink_at(slices, at));
 	}
 	return dropped;
+}
+
+static bool is_of(const struct slice *slice, const void *request)
+{
+	return slice->request == *(const uint64_t *)request;
+}
+
+uint64_t slices_drop(struct slices *slices, uint64_t request)
+{
+	return slices_drop_if(slices, is_of, &request);
 }
 
 void slices_clear(struct slices *slices)

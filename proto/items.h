@@ -90,8 +90,10 @@ void slices_finish_first(struct slices *slices);
 /* Whether any of them is of `request`. */
 bool slices_have(const struct slices *slices, uint64_t request);
 
-/* Free the slices of `request`; how many tasks they had. */
+/* Free the slices of `request`, or those of which `test` is true; how many tasks they had. */
+typedef bool slice_test_fn(const struct slice *slice, const void *arg);
 uint64_t slices_drop(struct slices *slices, uint64_t request);
+uint64_t slices_drop_if(struct slices *slices, slice_test_fn *test, const void *arg);
 void slices_clear(struct slices *slices);
 
 /* Send a TASKS frame with the slice's items.  0, or -ENOMEM or -EIO, and nothing was sent. */

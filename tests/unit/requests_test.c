@@ -472,6 +472,30 @@ static void labels_are_kept_up_to_a_bound_and_in_whole_characters(void **state)
 	ipp__requests__free_unpacked(list, NULL);
 }
 
+static void a_detached_apply_outlives_its_client_while_its_engine_is_away(void **state)
+{
+	uint64_t request;
+	struct peer *owner = client_joins(&request), *engine = engine_joins(0);
+	Ipp__Targets targets = IPP__TARGETS__INIT;
+	Ipp__Call call = IPP__CALL__INIT;
+
+	(void)state;
+	leaves(engine);
+	targets.ranks = (uint32_t[]){0};
+	targets.n_ranks = 1;
+	call.request = request;
+	call.targets = &targets;
+	call.detached = true;
+	link_send(owner->link, FRAME_CALL, &call.base, NULL);
+	apply(owner, request + 1, targets.ranks, 1);
+	turn_a_while(base);
+	assert_int_equal(cluster.engines[0]->pinned.n_tasks, 2);
+	leaves(owner);
+	assert_int_equal(cluster.engines[0]->pinned.n_tasks, 1);
+	engine = engine_joins(0);
+	assert_given(engine, 1, 0);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -494,6 +518,7 @@ int main(void)
 		TEST(a_status_does_not_wait_for_an_engine_that_is_lost_meanwhile),
 		TEST(who_cancelled_what_was_forgotten_meanwhile_is_told),
 		TEST(labels_are_kept_up_to_a_bound_and_in_whole_characters),
+		TEST(a_detached_apply_outlives_its_client_while_its_engine_is_away),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

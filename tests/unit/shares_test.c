@@ -168,6 +168,25 @@ static void what_an_engine_is_told_to_forget_is_no_work_before_it(void **state)
 	assert_true(cluster.engines[0]->in_flight_us < 1);
 }
 
+static void thousands_of_tasks_of_direct_views_wait_at_the_controller(void **state)
+{
+	enum { N = 1200, AT_ONCE = 1000 };
+	uint64_t request;
+	struct peer *client = client_joins(&request), *engine = engine_joins(0);
+
+	(void)state;
+	for (uint64_t i = 0; i < N; i++)
+		apply(client, request + i, (uint32_t[]){0}, 1);
+	turn_until(base, count(engine, FRAME_TASKS) == AT_ONCE);
+	turn_a_while(base);
+	assert_int_equal(cluster.engines[0]->pinned.n_tasks, N - AT_ONCE);
+	for (uint64_t i = 0; i < N; i++) {
+		turn_until(base, count(engine, FRAME_TASKS) > i);
+		answer_one(engine, request + i, 0, 1);
+	}
+	turn_until(base, count(client, FRAME_RESULTS) == N);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -180,6 +199,7 @@ int main(void)
 		TEST(nothing_is_queued_behind_a_task_that_takes_longer_than_was_thought),
 		TEST(an_answered_errand_makes_room_for_a_map),
 		TEST(what_an_engine_is_told_to_forget_is_no_work_before_it),
+		TEST(thousands_of_tasks_of_direct_views_wait_at_the_controller),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
