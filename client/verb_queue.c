@@ -136,14 +136,12 @@ const struct verb verb_queue = {
 const struct verb verb_history = {
 	.name = "history",
 	.summary = "what has ended, of all clients",
-	.usage = "usage: ipp-run history [--json]\n"
-		 "A line a request that has ended, by time of submission: its id, how it ended "
-		 "(done, failed,\n"
-		 "cancelled), view, tasks done and failed, when it was submitted, how long it "
-		 "waited and took,\n"
-		 "whether ipp-run result can print what it gave, and what it was.  The controller "
-		 "remembers the\n"
-		 "last 1000, and as many with results.\n"
-		 "  --json  one object a line for programs; times are seconds since 1970\n",
+	.usage =
+		"usage: ipp-run history [--json]\n"
+		"A line a request that has ended, by time of submission: its id, how it ended (done, failed,\n"
+		"cancelled, drained), view, tasks done and failed, when it was submitted, how long it waited and\n"
+		"took, whether ipp-run result can print what it gave, and what it was.  The controller remembers\n"
+		"the last 1000, and as many with results.\n"
+		"  --json  one object a line for programs; times are seconds since 1970\n",
 	.run = history,
 };

@@ -34,7 +34,8 @@ static int ask(struct ipp_client *client, uint64_t id, struct ipp_fetched *fetch
 	const struct ipp_fetch how_is_it = {.now = true};
 	const int rc = ipp_fetch(client, id, &how_is_it, fetched, err);
 
-	return rc == -ECANCELED ? 0 : rc; /* it ended early: to be said after its results */
+	/* It ended early: to be said after its results. */
+	return rc == -ECANCELED || rc == -ETIME ? 0 : rc;
 }
 
 static void say_running(const char *id, const struct ipp_fetched *fetched)

@@ -97,7 +97,7 @@ static int await_requests(const uint64_t *ids, int n, uint32_t timeout_ms)
 	struct ipp_client *client = NULL;
 	uint64_t n_failed = 0;
 	struct ipp_error err;
-	int worst = 0;
+	int code, worst = 0;
 	int rc = ipp_connect(&client, &nowhere, &err);
 
 	if (rc < 0)
@@ -105,7 +105,7 @@ static int await_requests(const uint64_t *ids, int n, uint32_t timeout_ms)
 	interruptible = client;
 	sigaction(SIGALRM, &action, NULL);
 	setitimer(ITIMER_REAL, &limit, NULL);
-	for (int i = 0; i < n && (rc == 0 || rc == -ECANCELED); i++) {
+	for (int i = 0; i < n && (rc == 0 || rc == -ECANCELED || rc == -ETIME); i++) {
 		struct ipp_fetched fetched = {0};
 
 		rc = ipp_fetch(client, ids[i], &only_the_end, &fetched, &err);
@@ -114,8 +114,9 @@ static int await_requests(const uint64_t *ids, int n, uint32_t timeout_ms)
 			ipp_fail(&err, ETIMEDOUT,
 				 "not all requests have ended after %g s; they go on",
 				 timeout_ms / 1000.0);
-		if (rc < 0)
-			worst = verb_fail(&err);
+		code = rc < 0 ? verb_fail(&err) : 0;
+		if (worst < code)
+			worst = code;
 	}
 	alarm(0);
 	verb_disconnect(client);

@@ -81,7 +81,7 @@ static void send_ended(const struct request *request)
 
 	ended.request = request->id;
 	ended.why = request->why;
-	ended.drained = request->drained;
+	ended.drained = request->state == REQUEST_DRAINED;
 	link_send(request->client->link, FRAME_ENDED, &ended.base, NULL);
 }
 

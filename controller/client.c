@@ -155,14 +155,18 @@ static int choose_engines(struct request *request, const Ipp__Call *call, struct
 static bool prepare(struct request *request, const Ipp__Call *call)
 {
 	struct ipp_error err;
+	int rc;
 
 	request->first_failure_ends = call->first_failure_ends;
 	request->retries = call->retries;
 	request->chunk = call->chunk;
 	request->hwm = call->hwm;
-	if (choose_engines(request, call, &err) == 0 && dependency_add(request, call, &err) == 0)
+	rc = choose_engines(request, call, &err);
+	if (rc == 0)
+		rc = dependency_add(request, call, &err);
+	if (rc == 0)
 		return true;
-	client_request_ended(request, REQUEST_FAILED, err.text);
+	client_request_ended(request, rc == -ETIME ? REQUEST_DRAINED : REQUEST_FAILED, err.text);
 	return false;
 }
 

@@ -285,8 +285,7 @@ static void end_due(struct curfew *curfew, bool given_up)
 		ask(curfew);
 	while ((request = find_due(curfew, sure, given_up && sure))) {
 		say_why(curfew, request, why, sizeof(why));
-		request->drained = true;
-		client_request_ended(request, REQUEST_CANCELLED, why); /* it may end others */
+		client_request_ended(request, REQUEST_DRAINED, why); /* it may end others */
 	}
 }
 

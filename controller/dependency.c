@@ -23,10 +23,12 @@ static bool is_met(const struct condition *condition)
 			      : condition->n_met == condition->n;
 }
 
+/* What was drained has come to no end of any kind: another job goes on with it. */
 static bool counts(const struct condition *condition, enum request_state state)
 {
-	return condition->ending == IPP__ENDING__EITHER ||
-	       (condition->ending == IPP__ENDING__WELL) == (state == REQUEST_DONE);
+	return state != REQUEST_DRAINED &&
+	       (condition->ending == IPP__ENDING__EITHER ||
+		(condition->ending == IPP__ENDING__WELL) == (state == REQUEST_DONE));
 }
 
 static int fail_unmet(const struct condition *condition, const struct ending *ended,
@@ -38,6 +40,9 @@ static int fail_unmet(const struct condition *condition, const struct ending *en
 							      : "failed";
 	const char *when = condition->ending == IPP__ENDING__BADLY ? " had failed" : "";
 
+	if (condition->drained)
+		return ipp_fail(err, ETIME, "it was to run after request %s, which was drained",
+				request_name(condition->drained, name));
 	request_name(ended->id, name);
 	if (condition->any && condition->n > 1)
 		return ipp_fail(err, ECANCELED,
@@ -77,6 +82,8 @@ static int take_ending(struct request *request, const struct ending *ended, bool
 		condition->n_met++;
 		return follow ? go_there(request, ended, err) : 0;
 	}
+	if (ended->state == REQUEST_DRAINED)
+		condition->drained = ended->id;
 	if (condition->any && condition->n_met + condition->n_open > 0)
 		return 0;
 	return fail_unmet(condition, ended, err);
@@ -199,14 +206,17 @@ void dependency_settle(struct cluster *cluster, struct request *ended)
 {
 	const struct ending ending = {.id = ended->id, .state = ended->state, .ran = &ended->ran};
 	struct ipp_error err;
+	int rc;
 
 	for (size_t i = 0; i < ended->n_waiters; i++) {
 		struct request *request = request_find(&cluster->index, ended->waiters[i].id);
 
 		if (!request || !request->waits) /* it ended meanwhile, or others were enough */
 			continue;
-		if (take_ending(request, &ending, ended->waiters[i].follow, &err) < 0) {
-			client_request_ended(request, REQUEST_FAILED, err.text);
+		rc = take_ending(request, &ending, ended->waiters[i].follow, &err);
+		if (rc < 0) {
+			client_request_ended(
+				request, rc == -ETIME ? REQUEST_DRAINED : REQUEST_FAILED, err.text);
 		} else if (!waits(request)) {
 			request->waits = false;
 			if (request->patience)

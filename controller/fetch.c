@@ -61,6 +61,7 @@ void fetch_finished(struct client *client, uint64_t id, uint64_t number,
 		finished.done = request->n_done;
 		finished.failed = request->n_failed;
 		finished.running = !has_ended(request);
+		finished.drained = request->state == REQUEST_DRAINED;
 		finished.first_failure_ends = request->first_failure_ends;
 	}
 	if (why)

@@ -239,7 +239,8 @@ const char *request_name(uint64_t id, char name[REQUEST_NAME_BYTES])
 
 const char *request_state_name(enum request_state state)
 {
-	static const char *const names[] = {"waiting", "running", "done", "failed", "cancelled"};
+	static const char *const names[] = {"waiting", "running",   "done",
+					    "failed",  "cancelled", "drained"};
 
 	return names[state];
 }

@@ -39,12 +39,14 @@ enum request_state {
 	REQUEST_DONE,	   /* all its tasks ended well */
 	REQUEST_FAILED,	   /* a task did not, or it could not be run to its end */
 	REQUEST_CANCELLED, /* by a client, or because its own left */
+	REQUEST_DRAINED,   /* for want of time: another job can go on where it ended */
 };
 
 /* What a request waits for: how others end. */
 struct condition {
 	Ipp__Ending ending; /* how each has to */
 	bool any;	    /* one of them is enough */
+	uint64_t drained;   /* one that did not come to its end; 0: none */
 	size_t n, n_met, n_open;
 };
 
@@ -108,7 +110,6 @@ struct request {
 	bool first_failure_ends;   /* nothing more is handed out once a task failed */
 	bool stopped;		   /* that has happened: items that still come are dropped */
 	bool drains;		   /* its client wants nothing more begun, see curfew.h */
-	bool drained;		   /* it ended for want of time */
 };
 
 /* In the cluster's list (takes the new one); NULL when out of memory.  `label` may be NULL. */

@@ -409,7 +409,8 @@ struct ipp_fetched {
 
 /* Results of a detached request, whosever it is; several may fetch it, and again.  Without done(),
  * the end of any request.  -ECANCELED: done() stopped it, there is no such request, its results
- * were not kept, or it ended without its remaining results: those that there are have been given.
+ * were not kept, or it ended without its remaining results: those that there are have been given;
+ * -ETIME: likewise, as ipp_run() says.
  * With done(), of an errand that failed for some targets: -ENOENT or -EIO, which names them. */
 int ipp_fetch(struct ipp_client *client, uint64_t id, const struct ipp_fetch *fetch,
 	      struct ipp_fetched *out, struct ipp_error *err);

@@ -190,7 +190,8 @@ int ipp_fetch(struct ipp_client *client, uint64_t id, const struct ipp_fetch *fe
 	if (rc == 0)
 		rc = give_ready(&fetching, true);
 	if (rc == 0 && fetching.finished->why[0])
-		rc = ipp_fail(err, ECANCELED, "%.480s", fetching.finished->why);
+		rc = ipp_fail(err, fetching.finished->drained ? ETIME : ECANCELED, "%.480s",
+			      fetching.finished->why);
 	if (fetching.finished)
 		describe(fetching.finished, out);
 	else

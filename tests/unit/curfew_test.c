@@ -212,6 +212,88 @@ static void a_map_without_items_is_drained_at_once(void **state)
 	assert_drained(client, "it was told to begin nothing more");
 }
 
+/* The last frame ENDED, of which there are n by now. */
+static void assert_drained_too(struct peer *client, size_t n, uint64_t request, const char *why)
+{
+	Ipp__Ended *ended;
+
+	assert_ended(client, n, request, why);
+	ended = peer_message(client, latest(client, FRAME_ENDED), &ipp__ended__descriptor);
+	assert_true(ended->drained);
+	ipp__ended__free_unpacked(ended, NULL);
+}
+
+static void what_comes_after_a_drained_map_however_that_was_to_end_is_drained_too(void **state)
+{
+	struct peer *engine = engine_joins(-1), *client;
+	Ipp__Condition when = IPP__CONDITION__INIT;
+	Ipp__Call call = IPP__CALL__INIT;
+	uint64_t request;
+
+	(void)state;
+	client = client_joins(&request);
+	map(client, request, 2);
+	assert_given(engine, 1, 0);
+	call.after = &request;
+	call.n_after = 1;
+	call.after_if = &when;
+	for (int ending = IPP__ENDING__WELL; ending <= IPP__ENDING__EITHER; ending++) {
+		when.ending = (Ipp__Ending)ending;
+		call.request = request + 1 + (uint64_t)ending;
+		call_map(client, &call, 1);
+	}
+	call.after = (uint64_t[]){request + 1}; /* in turn */
+	call.request = request + 4;
+	call_map(client, &call, 1);
+	drain(client, request);
+	turn_a_while(base);
+	answer_one(engine, request, 0, 1);
+	assert_drained_too(client, 5, request + 4,
+			   "it was to run after request 1.2, which was drained");
+	call.after = &request; /* ended before */
+	call.request = request + 5;
+	call_map(client, &call, 1);
+	assert_drained_too(client, 6, request + 5,
+			   "it was to run after request 1.1, which was drained");
+	assert_state(client, request + 5, "drained", 0);
+	assert_int_equal(count(engine, FRAME_TASKS), 1);
+}
+
+static void who_comes_after_any_of_several_needs_none_that_was_drained(void **state)
+{
+	struct peer *engine = engine_joins(-1), *client;
+	Ipp__Condition when = IPP__CONDITION__INIT;
+	Ipp__Call call = IPP__CALL__INIT;
+	uint64_t request;
+
+	(void)state;
+	client = client_joins(&request);
+	map(client, request, 2);
+	assert_given(engine, 1, 0);
+	apply(client, request + 1, (uint32_t[]){0}, 1);
+	apply(client, request + 2, (uint32_t[]){0}, 1);
+	when.any = true;
+	call.after_if = &when;
+	call.n_after = 2;
+	call.after = (uint64_t[]){request, request + 1};
+	call.request = request + 3;
+	call_map(client, &call, 1);
+	call.after = (uint64_t[]){request, request + 2};
+	call.request = request + 4;
+	call_map(client, &call, 1);
+	drain(client, request);
+	turn_a_while(base);
+	answer_one(engine, request, 0, 1);
+	assert_drained_too(client, 1, request, "it was told to begin nothing more");
+	assert_given(engine, 2, 0);
+	answer_failure(engine, request + 1, 0);
+	assert_drained_too(client, 2, request + 3,
+			   "it was to run after request 1.1, which was drained");
+	assert_given(engine, 3, 0);
+	answer_one(engine, request + 2, 0, 1);
+	assert_given(engine, 4, 0); /* of the second that waited */
+}
+
 static void a_task_that_died_of_the_whole_steps_signal_runs_again_at_no_cost(void **state)
 {
 	Ipp__Result result = IPP__RESULT__INIT;
@@ -285,6 +367,8 @@ int main(void)
 		TEST(a_map_whose_last_task_runs_is_let_end),
 		TEST(a_client_drains_its_own_map_alone),
 		TEST(a_map_without_items_is_drained_at_once),
+		TEST(what_comes_after_a_drained_map_however_that_was_to_end_is_drained_too),
+		TEST(who_comes_after_any_of_several_needs_none_that_was_drained),
 		TEST(a_task_that_died_of_the_whole_steps_signal_runs_again_at_no_cost),
 		TEST(a_task_that_dies_so_again_and_again_is_given_up),
 		TEST(slurm_is_asked_again_when_it_did_not_answer),
