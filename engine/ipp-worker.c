@@ -1,5 +1,5 @@
 /* ipp-worker - the process in which user code runs; started by ipp-engine, which gives it a link on
- * descriptor WORKER_LINK_FD and a page on PROGRESS_FD. */
+ * descriptor WORKER_LINK_FD and more on those behind it (engine/progress.h). */
 #include <event2/event.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -26,24 +26,37 @@ static void volunteer_for_oom(void)
 	close(fd);
 }
 
+static void take_outlets(struct worker_page *page)
+{
+	int fd = WORKER_OUTLETS_FD;
+
+	for (int i = 0; i < N_OUTLETS; i++) {
+		outlets[i].tail = &page->tails[i];
+		for (int end = 0; end < 2; end++, fd++)
+			if (fcntl(fd, F_SETFD, FD_CLOEXEC) == 0)
+				outlets[i].ends[end] = fd;
+	}
+}
+
 int main(int argc, char **argv)
 {
-	struct progress *progress = mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE,
-					 MAP_SHARED, PROGRESS_FD, 0);
+	struct worker_page *page = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_SHARED,
+					WORKER_PAGE_FD, 0);
 	struct event_base *base = event_base_new();
 
-	if (argc != 2 || progress == MAP_FAILED || !base ||
+	if (argc != 2 || page == MAP_FAILED || !base ||
 	    fcntl(WORKER_LINK_FD, F_SETFD, FD_CLOEXEC) < 0) {
 		fputs("ipp-worker: it is started by ipp-engine; people start ipp-run\n", stderr);
 		return 125;
 	}
-	close(PROGRESS_FD);
+	close(WORKER_PAGE_FD);
+	take_outlets(page);
 	volunteer_for_oom();
 	orphans_adopt();
 	stray_watch();
 	setvbuf(stdout, NULL, _IOLBF, 0); /* in order with what children write; and last words */
 	/* Copies, for a function may close what it knows. */
-	worker_run(base, WORKER_LINK_FD, progress, (uint32_t)atoi(argv[1]),
+	worker_run(base, WORKER_LINK_FD, &page->progress, (uint32_t)atoi(argv[1]),
 		   fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, COPIES_FD),
 		   fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, COPIES_FD));
 	event_base_free(base);

@@ -8,8 +8,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PROGRESS_FD 4	 /* in the worker: a memfd of this size */
-#define WORKER_LINK_FD 3 /* in the worker: its end of the link */
+#include "engine/outlet.h"
+
+/* In the worker: its end of the link, a memfd of struct worker_page, and the ends of outlets. */
+enum { WORKER_LINK_FD = 3, WORKER_PAGE_FD, WORKER_OUTLETS_FD };
+#define N_WORKER_FDS (2 + 2 * N_OUTLETS)
 
 struct progress {
 	uint64_t request, index; /* the task that runs */
@@ -22,6 +25,12 @@ struct progress {
 	/* The engine writes: */
 	uint64_t held;	  /* not 0 while no task is to be begun */
 	uint64_t careful; /* not 0: find out after each task whether it closed our descriptors */
+};
+
+/* All that worker and engine share. */
+struct worker_page {
+	struct progress progress;
+	struct outlet_tail tails[N_OUTLETS];
 };
 
 static inline void progress_begin(struct progress *progress, uint64_t request, uint64_t index,

@@ -1,6 +1,7 @@
 #include "engine/worker_process.h"
 
 #include <errno.h>
+#include <event2/buffer.h>
 #include <event2/event.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -26,15 +27,16 @@
 
 struct worker_process {
 	struct link *link;
-	struct event *death;	   /* its pidfd is readable */
-	struct progress *progress; /* shared with it */
+	struct event *death;	  /* its pidfd is readable */
+	struct worker_page *page; /* shared with it */
 	const struct worker_events *events;
 	void *owner;
 	pid_t pid; /* 0 once it was reaped */
 	int pidfd, status;
-	int out, err; /* what its stdout and stderr lead to, see capture.h */
-	bool closed;  /* everything it wrote has been read */
-	bool severed; /* it closed its link, and lived */
+	int out, err;			  /* what its stdout and stderr lead to, see capture.h */
+	struct outlet outlets[N_OUTLETS]; /* ends to read from, see outlet.h */
+	bool closed;			  /* everything it wrote has been read */
+	bool severed;			  /* it closed its link, and lived */
 };
 
 /* ipp-worker lies beside this program. 0 or -errno, when it cannot be run. */
@@ -49,12 +51,21 @@ static int worker_path(char path[PATH_MAX])
 	return access(path, X_OK) < 0 ? -errno : 0;
 }
 
-/* In the child: descriptors 3 and 4 are what it knows them as, everything else closes on exec. */
-static void become_worker(const char *path, const struct worker_process *worker, int link_fd,
-			  int progress_fd, uint32_t rank, pid_t engine)
+/* In the child: they are what it knows them as, from WORKER_LINK_FD on; all others close on exec.
+ */
+static void hand_over(const int fds[N_WORKER_FDS])
 {
-	const int link_copy = fcntl(link_fd, F_DUPFD, 16);
-	const int progress_copy = fcntl(progress_fd, F_DUPFD, 16);
+	int copies[N_WORKER_FDS];
+
+	for (int i = 0; i < N_WORKER_FDS; i++)
+		copies[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, WORKER_LINK_FD + N_WORKER_FDS);
+	for (int i = 0; i < N_WORKER_FDS; i++)
+		dup2(copies[i], WORKER_LINK_FD + i);
+}
+
+static void become_worker(const char *path, const struct worker_process *worker,
+			  const int fds[N_WORKER_FDS], uint32_t rank, pid_t engine)
+{
 	char rank_text[16];
 	sigset_t none;
 
@@ -68,10 +79,7 @@ static void become_worker(const char *path, const struct worker_process *worker,
 	setpgid(0, 0);
 	dup2(worker->out, STDOUT_FILENO);
 	dup2(worker->err, STDERR_FILENO);
-	dup2(link_copy, WORKER_LINK_FD);
-	dup2(progress_copy, PROGRESS_FD);
-	close(link_copy);
-	close(progress_copy);
+	hand_over(fds);
 	snprintf(rank_text, sizeof(rank_text), "%u", rank);
 	execl(path, path, rank_text, (char *)NULL);
 	fprintf(stderr, "ipp-engine: cannot start %s: %s\n", path, strerror(errno));
@@ -129,17 +137,40 @@ static void close_cb(void *owner, struct link *link, const struct ipp_error *why
 
 static const struct link_events link_events = {.on_frame = frame_cb, .on_close = close_cb};
 
-static int share_progress(struct worker_process *worker)
+static int share_page(struct worker_process *worker)
 {
 	const int fd = memfd_create("slurm-ipp-progress", MFD_CLOEXEC);
 
-	if (fd < 0 || ftruncate(fd, sizeof(*worker->progress)) < 0)
+	if (fd < 0 || ftruncate(fd, sizeof(*worker->page)) < 0)
 		return fd;
-	worker->progress = mmap(NULL, sizeof(*worker->progress), PROT_READ | PROT_WRITE, MAP_SHARED,
-				fd, 0);
-	if (worker->progress == MAP_FAILED)
-		worker->progress = NULL;
+	worker->page = mmap(NULL, sizeof(*worker->page), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (worker->page == MAP_FAILED)
+		worker->page = NULL;
 	return fd;
+}
+
+/* 0 or -1.  `ends` are both of each, as the worker gets them. */
+static int open_outlets(struct worker_process *worker, int ends[2 * N_OUTLETS])
+{
+	for (int i = 0; i < N_OUTLETS; i++) {
+		struct outlet *outlet = &worker->outlets[i];
+
+		outlet->tail = &worker->page->tails[i];
+		if (outlet_open(outlet) != 0)
+			return -1;
+		ends[2 * i] = outlet->ends[0];
+		ends[2 * i + 1] = outlet->ends[1];
+	}
+	return 0;
+}
+
+/* Those to write to are the worker's alone. */
+static void close_writers(struct worker_process *worker)
+{
+	for (int i = 0; i < N_OUTLETS; i++) {
+		close(worker->outlets[i].ends[1]);
+		worker->outlets[i].ends[1] = -1;
+	}
 }
 
 struct worker_process *worker_start(struct event_base *base, uint32_t rank, bool careful,
@@ -149,7 +180,8 @@ struct worker_process *worker_start(struct event_base *base, uint32_t rank, bool
 	struct worker_process *worker = calloc(1, sizeof(*worker));
 	const pid_t engine = getpid();
 	int ends[2] = {-1, -1};
-	int progress_fd = -1;
+	int fds[N_WORKER_FDS];
+	int page_fd = -1;
 	char path[PATH_MAX];
 	const int found = worker_path(path);
 
@@ -163,12 +195,15 @@ struct worker_process *worker_start(struct event_base *base, uint32_t rank, bool
 		goto fail;
 	*worker = (struct worker_process){
 		.events = events, .owner = owner, .pidfd = -1, .out = -1, .err = -1};
-	progress_fd = share_progress(worker);
-	if (worker->progress)
-		worker->progress->careful = careful;
+	for (int i = 0; i < N_OUTLETS; i++)
+		worker->outlets[i] = (struct outlet){.ends = {-1, -1}};
+	page_fd = share_page(worker);
+	if (worker->page)
+		worker->page->progress.careful = careful;
 	worker->out = capture_open();
 	worker->err = capture_open();
-	if (!worker->progress || worker->out < 0 || worker->err < 0 ||
+	if (!worker->page || worker->out < 0 || worker->err < 0 ||
+	    open_outlets(worker, &fds[WORKER_OUTLETS_FD - WORKER_LINK_FD]) < 0 ||
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
 		goto fail;
 	worker->link = link_unix(base, ends[0], &link_events, worker);
@@ -176,9 +211,11 @@ struct worker_process *worker_start(struct event_base *base, uint32_t rank, bool
 	if (!worker->link)
 		goto fail;
 	link_trust(worker->link);
+	fds[0] = ends[1];
+	fds[WORKER_PAGE_FD - WORKER_LINK_FD] = page_fd;
 	worker->pid = fork();
 	if (worker->pid == 0)
-		become_worker(path, worker, ends[1], progress_fd, rank, engine);
+		become_worker(path, worker, fds, rank, engine);
 	if (worker->pid < 0) {
 		worker->pid = 0;
 		goto fail;
@@ -190,14 +227,15 @@ struct worker_process *worker_start(struct event_base *base, uint32_t rank, bool
 	if (!worker->death || event_add(worker->death, NULL) < 0)
 		goto fail;
 	close(ends[1]);
-	close(progress_fd);
+	close(page_fd);
+	close_writers(worker);
 	return worker;
 fail:
 	ipp_fail(err, errno ? errno : ENOMEM, "cannot start a worker: %m");
 	if (ends[1] >= 0)
 		close(ends[1]);
-	if (progress_fd >= 0)
-		close(progress_fd);
+	if (page_fd >= 0)
+		close(page_fd);
 	worker_free(worker);
 	return NULL;
 }
@@ -220,8 +258,10 @@ void worker_free(struct worker_process *worker)
 		close(worker->out);
 	if (worker->err >= 0)
 		close(worker->err);
-	if (worker->progress)
-		munmap(worker->progress, sizeof(*worker->progress));
+	for (int i = 0; i < N_OUTLETS; i++)
+		outlet_close(&worker->outlets[i]);
+	if (worker->page)
+		munmap(worker->page, sizeof(*worker->page));
 	free(worker);
 }
 
@@ -238,7 +278,7 @@ struct link *worker_link(const struct worker_process *worker)
 
 void worker_hold(struct worker_process *worker, bool held)
 {
-	progress_hold(worker->progress, held);
+	progress_hold(&worker->page->progress, held);
 }
 
 pid_t worker_pid(const struct worker_process *worker)
@@ -248,17 +288,17 @@ pid_t worker_pid(const struct worker_process *worker)
 
 struct progress worker_progress(const struct worker_process *worker)
 {
-	return *worker->progress;
+	return worker->page->progress;
 }
 
 bool worker_was_severed(const struct worker_process *worker)
 {
-	return worker->severed || worker->progress->severed;
+	return worker->severed || worker->page->progress.severed;
 }
 
 bool worker_is_careful(const struct worker_process *worker)
 {
-	return worker->progress->careful;
+	return worker->page->progress.careful;
 }
 
 bool worker_is_stopped(const struct worker_process *worker)
@@ -270,14 +310,35 @@ bool worker_is_stopped(const struct worker_process *worker)
 	       info.si_pid != 0;
 }
 
+/* What functions wrote to `own`, and the command or the line that ran. */
+static void take_words(int own, const struct outlet *command, const struct outlet *shell,
+		       struct evbuffer *into)
+{
+	struct evbuffer *words = evbuffer_new();
+	size_t bytes;
+
+	if (!words)
+		return;
+	capture_take(own, WORDS_BYTES, words);
+	outlet_take_last(command, words);
+	outlet_take_last(shell, words);
+	bytes = evbuffer_get_length(words);
+	if (bytes > WORDS_BYTES)
+		evbuffer_drain(words, bytes - WORDS_BYTES);
+	evbuffer_add_buffer(into, words);
+	evbuffer_free(words);
+}
+
 void worker_last_words(const struct worker_process *worker, struct evbuffer *out,
 		       struct evbuffer *err)
 {
-	capture_take(worker->out, WORDS_BYTES, out);
-	capture_take(worker->err, WORDS_BYTES, err);
+	take_words(worker->out, &worker->outlets[OUTLET_OUT], &worker->outlets[OUTLET_SHELL_OUT],
+		   out);
+	take_words(worker->err, &worker->outlets[OUTLET_ERR], &worker->outlets[OUTLET_SHELL_ERR],
+		   err);
 }
 
 bool worker_running(const struct worker_process *worker, struct progress *out)
 {
-	return progress_read(worker->progress, out);
+	return progress_read(&worker->page->progress, out);
 }

@@ -49,8 +49,8 @@ bool worker_is_careful(const struct worker_process *worker);
 /* Whether a signal has stopped it. */
 bool worker_is_stopped(const struct worker_process *worker);
 
-/* Add the end of what was written to its stdout and stderr since its last result to `out` and
- * `err`, WORDS_BYTES of each at most. */
+/* Once it is dead: add the end of what it, its command or its shell's line wrote to stdout and
+ * stderr since its last result to `out` and `err`, WORDS_BYTES of each at most. */
 #define WORDS_BYTES ((size_t)64 << 10)
 void worker_last_words(const struct worker_process *worker, struct evbuffer *out,
 		       struct evbuffer *err);

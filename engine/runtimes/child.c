@@ -10,54 +10,36 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "engine/orphans.h"
+#include "engine/outlet.h"
 
 #define TELL_MS 5 /* results of earlier tasks wait no longer for one that runs */
 
 /* Both ends of its pipes stay open here from one child to the next: that saves six system calls a
  * task, and, as nothing hangs up, the end of a silent child wakes the worker once, not thrice. */
-static struct pipes {
-	bool open;
-	int null, out[2], err[2];
-} pipes;
-
-static void pipes_close(void)
-{
-	const int ends[] = {pipes.null, pipes.out[0], pipes.out[1], pipes.err[0], pipes.err[1]};
-
-	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
-		if (ends[i] >= 0)
-			close(ends[i]);
-	pipes.open = false;
-}
+static struct outlet *const out = &outlets[OUTLET_OUT], *const err = &outlets[OUTLET_ERR];
+static int nothing = -1;
 
 /* 0 or errno. */
-static int pipes_open(void)
+static int streams_open(void)
 {
-	if (pipes.open) {
-		/* An earlier child may have made them non-blocking, for all who write there. */
-		fcntl(pipes.out[1], F_SETFL, 0);
-		fcntl(pipes.err[1], F_SETFL, 0);
-		return 0;
-	}
-	pipes = (struct pipes){.open = true, .out = {-1, -1}, .err = {-1, -1}};
-	pipes.null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	if (pipes.null < 0 || pipe2(pipes.out, O_CLOEXEC) < 0 || pipe2(pipes.err, O_CLOEXEC) < 0) {
-		const int failed = errno;
+	int failed = outlet_open(out);
 
-		pipes_close();
-		return failed;
-	}
-	fcntl(pipes.out[0], F_SETFL, O_NONBLOCK);
-	fcntl(pipes.err[0], F_SETFL, O_NONBLOCK);
+	if (failed == 0)
+		failed = outlet_open(err);
+	if (failed == 0 && nothing < 0)
+		nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (failed || nothing < 0)
+		return failed ? failed : errno;
+	/* An earlier child may have made them non-blocking, for all who write there. */
+	fcntl(out->ends[1], F_SETFL, 0);
+	fcntl(err->ends[1], F_SETFL, 0);
 	return 0;
 }
 
@@ -97,9 +79,9 @@ static void become(const struct child *child, const struct way *way, pid_t worke
 	if (getppid() != worker)
 		_exit(127);
 	setpgid(0, 0);
-	dup2(pipes.null, STDIN_FILENO);
-	dup2(pipes.out[1], STDOUT_FILENO);
-	dup2(pipes.err[1], STDERR_FILENO);
+	dup2(nothing, STDIN_FILENO);
+	dup2(out->ends[1], STDOUT_FILENO);
+	dup2(err->ends[1], STDERR_FILENO);
 	if (child->directory[0] && chdir(child->directory) < 0)
 		return;
 	if (child->program < 0) {
@@ -141,27 +123,6 @@ static pid_t start(const struct child *child)
 	return failed ? -failed : pid;
 }
 
-void child_read(int fd, struct evbuffer *into)
-{
-	struct evbuffer_iovec room[2];
-	int there = 0;
-	ssize_t got;
-	int n;
-
-	if (ioctl(fd, FIONREAD, &there) < 0 || there == 0)
-		return;
-	n = evbuffer_reserve_space(into, there, room, 2);
-	got = n > 0 ? readv(fd, (struct iovec *)room, n) : -1;
-	if (got <= 0)
-		return;
-	for (int i = 0; i < n; i++) {
-		if (room[i].iov_len > (size_t)got)
-			room[i].iov_len = (size_t)got;
-		got -= (ssize_t)room[i].iov_len;
-	}
-	evbuffer_commit_space(into, room, n);
-}
-
 int64_t child_clock_ms(void)
 {
 	struct timespec now;
@@ -190,7 +151,7 @@ int child_excess(int64_t deadline_ms, const struct outcome *outcome)
 void child_exceeds(int excess, uint32_t timeout_ms, const char *name, const char *end,
 		   struct outcome *outcome)
 {
-	const bool out = evbuffer_get_length(outcome->out) > CHILD_OUTPUT_BYTES;
+	const bool is_out = evbuffer_get_length(outcome->out) > CHILD_OUTPUT_BYTES;
 
 	if (excess == ETIME)
 		outcome_fail(outcome, IPP__OUTCOME__TIMED_OUT, SIGKILL,
@@ -199,7 +160,7 @@ void child_exceeds(int excess, uint32_t timeout_ms, const char *name, const char
 	else
 		outcome_fail(outcome, IPP__OUTCOME__KILLED, SIGKILL,
 			     "%.200s wrote more than %zu MiB to its %s (let it write to a file)%s",
-			     name, CHILD_OUTPUT_BYTES >> 20, out ? "stdout" : "stderr", end);
+			     name, CHILD_OUTPUT_BYTES >> 20, is_out ? "stdout" : "stderr", end);
 }
 
 static void kill_group(pid_t pid)
@@ -219,8 +180,8 @@ static int await(const struct child *child, pid_t pid, struct outcome *outcome, 
 	int failed = pidfd < 0 ? errno : 0;
 
 	struct pollfd on[3] = {{.fd = pidfd, .events = POLLIN},
-			       {.fd = pipes.out[0], .events = POLLIN},
-			       {.fd = pipes.err[0], .events = POLLIN}};
+			       {.fd = out->ends[0], .events = POLLIN},
+			       {.fd = err->ends[0], .events = POLLIN}};
 
 	if (failed)
 		kill_group(pid);
@@ -235,9 +196,9 @@ static int await(const struct child *child, pid_t pid, struct outcome *outcome, 
 		if (n < 0)
 			continue;
 		if (on[1].revents)
-			child_read(pipes.out[0], outcome->out);
+			outlet_read(out, outcome->out);
 		if (on[2].revents)
-			child_read(pipes.err[0], outcome->err);
+			outlet_read(err, outcome->err);
 		if (on[0].revents || failed)
 			continue;
 		failed = child_excess(deadline_ms, outcome);
@@ -255,15 +216,19 @@ static int await(const struct child *child, pid_t pid, struct outcome *outcome, 
 
 int child_run(const struct child *child, struct outcome *outcome, int *status)
 {
-	int failed = pipes_open();
+	int failed = streams_open();
 	bool alone;
 	pid_t pid;
 
 	if (failed)
 		return failed;
+	outlet_begin(out);
+	outlet_begin(err);
 	pid = start(child);
-	if (pid < 0)
-		return -pid;
+	if (pid < 0) {
+		failed = -pid;
+		goto done;
+	}
 	failed = await(child, pid, outcome, status);
 	/* We are a subreaper: whoever it left behind is our child by now. */
 	alone = !orphans_any();
@@ -271,10 +236,15 @@ int child_run(const struct child *child, struct outcome *outcome, int *status)
 		kill(-pid, SIGKILL);
 		orphans_kill(); /* those that left the group, too */
 	}
-	child_read(pipes.out[0], outcome->out);
-	child_read(pipes.err[0], outcome->err);
-	if (!alone && orphans_any())
-		pipes_close(); /* it became another user's, and may still write there */
+	outlet_read(out, outcome->out);
+	outlet_read(err, outcome->err);
+	if (!alone && orphans_any()) { /* it became another user's, and may still write there */
+		outlet_close(out);
+		outlet_close(err);
+	}
+done:
+	outlet_end(out);
+	outlet_end(err);
 	return failed;
 }
 

@@ -36,9 +36,6 @@ int child_excess(int64_t deadline_ms, const struct outcome *outcome);
 void child_exceeds(int excess, uint32_t timeout_ms, const char *name, const char *end,
 		   struct outcome *outcome);
 
-/* What is there in a pipe at this moment. */
-void child_read(int fd, struct evbuffer *into);
-
 /* Note in the outcome how it ended; `name` is what messages call it. */
 void child_judge(int status, const char *name, struct outcome *outcome);
 

@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "engine/orphans.h"
+#include "engine/outlet.h"
 #include "engine/runtime.h"
 #include "engine/runtimes/child.h"
 #include "proto/error.h"
@@ -41,16 +42,31 @@ struct shell {
 	int pidfd;
 	/* The other ends stay open here as well: writing to a shell that has just died must not
 	 * raise SIGPIPE. */
-	int lines[2], codes[2], out[2], err[2];
+	int lines[2], codes[2];
 };
 
 static struct shell the_shell;
+static struct outlet *const shell_out = &outlets[OUTLET_SHELL_OUT];
+static struct outlet *const shell_err = &outlets[OUTLET_SHELL_ERR];
 
 static void close_pair(int pair[2])
 {
 	for (int i = 0; i < 2; i++)
 		if (pair[i] >= 0)
 			close(pair[i]);
+}
+
+/* What is left there is of no line. */
+static void outlet_empty(struct outlet *outlet)
+{
+	struct evbuffer *rest = evbuffer_new();
+
+	if (rest)
+		outlet_read(outlet, rest);
+	if (!rest || orphans_any()) /* it became another user's, and may still write there */
+		outlet_close(outlet);
+	if (rest)
+		evbuffer_free(rest);
 }
 
 /* Reap it, with all of its session; waitpid()'s status. */
@@ -69,8 +85,8 @@ static int shell_end(struct shell *shell)
 		close(shell->pidfd);
 	close_pair(shell->lines);
 	close_pair(shell->codes);
-	close_pair(shell->out);
-	close_pair(shell->err);
+	outlet_empty(shell_out);
+	outlet_empty(shell_err);
 	shell->pid = 0;
 	return status;
 }
@@ -84,8 +100,8 @@ static void become_shell(const struct shell *shell, const char *program, const c
 		_exit(127);
 	setsid();
 	dup2(shell->lines[0], STDIN_FILENO);
-	dup2(shell->out[1], STDOUT_FILENO);
-	dup2(shell->err[1], STDERR_FILENO);
+	dup2(shell_out->ends[1], STDOUT_FILENO);
+	dup2(shell_err->ends[1], STDERR_FILENO);
 	if (directory[0] && chdir(directory) < 0)
 		return;
 	execl(program, strrchr(program, '/') + 1, "-s", (char *)NULL);
@@ -99,14 +115,14 @@ static int shell_start(struct shell *shell, const char *directory)
 	volatile int failed = 0;
 	pid_t pid;
 
-	*shell = (struct shell){.pidfd = -1,
-				.lines = {-1, -1},
-				.codes = {-1, -1},
-				.out = {-1, -1},
-				.err = {-1, -1}};
-	if (pipe2(shell->lines, O_CLOEXEC) < 0 || pipe2(shell->codes, O_CLOEXEC) < 0 ||
-	    pipe2(shell->out, O_CLOEXEC) < 0 || pipe2(shell->err, O_CLOEXEC) < 0) {
+	*shell = (struct shell){.pidfd = -1, .lines = {-1, -1}, .codes = {-1, -1}};
+	if (pipe2(shell->lines, O_CLOEXEC) < 0 || pipe2(shell->codes, O_CLOEXEC) < 0)
 		failed = errno;
+	if (failed == 0)
+		failed = outlet_open(shell_out);
+	if (failed == 0)
+		failed = outlet_open(shell_err);
+	if (failed) {
 		shell_end(shell);
 		return failed;
 	}
@@ -130,8 +146,6 @@ static int shell_start(struct shell *shell, const char *directory)
 	/* The ends that are ours are files of their own: the shell's stay blocking. */
 	fcntl(shell->lines[1], F_SETFL, O_NONBLOCK);
 	fcntl(shell->codes[0], F_SETFL, O_NONBLOCK);
-	fcntl(shell->out[0], F_SETFL, O_NONBLOCK);
-	fcntl(shell->err[0], F_SETFL, O_NONBLOCK);
 	shell->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	orphans_spare(pid);
 	return 0;
@@ -163,8 +177,8 @@ static enum answer converse(struct shell *shell, struct evbuffer *text, uint32_t
 	const int64_t deadline_ms = timeout_ms ? child_clock_ms() + timeout_ms : 0;
 	struct pollfd on[] = {{.fd = shell->pidfd, .events = POLLIN},
 			      {.fd = shell->codes[0], .events = POLLIN},
-			      {.fd = shell->out[0], .events = POLLIN},
-			      {.fd = shell->err[0], .events = POLLIN},
+			      {.fd = shell_out->ends[0], .events = POLLIN},
+			      {.fd = shell_err->ends[0], .events = POLLIN},
 			      {.fd = shell->lines[1], .events = POLLOUT}};
 	char answer[16] = "";
 
@@ -179,13 +193,13 @@ static enum answer converse(struct shell *shell, struct evbuffer *text, uint32_t
 		if (on[4].revents)
 			evbuffer_write(text, shell->lines[1]);
 		if (on[2].revents)
-			child_read(shell->out[0], outcome->out);
+			outlet_read(shell_out, outcome->out);
 		if (on[3].revents)
-			child_read(shell->err[0], outcome->err);
+			outlet_read(shell_err, outcome->err);
 	}
 	/* Once, not until it is empty: what runs in the background may write for ever. */
-	child_read(shell->out[0], outcome->out);
-	child_read(shell->err[0], outcome->err);
+	outlet_read(shell_out, outcome->out);
+	outlet_read(shell_err, outcome->err);
 	if (read(shell->codes[0], answer, sizeof(answer) - 1) <= 0)
 		return ENDED;
 	*code = atoi(answer);
@@ -246,6 +260,8 @@ static void run_line(struct shell *shell, const Ipp__Call *call, struct evbuffer
 
 	name_line(name, sizeof(name), call->function);
 	wrap(shell, call->function, text);
+	outlet_begin(shell_out);
+	outlet_begin(shell_err);
 	switch (converse(shell, text, call->task_timeout_ms, outcome, &code)) {
 	case ENDED:
 		say_ended(shell_end(shell), name, outcome);
@@ -261,6 +277,8 @@ static void run_line(struct shell *shell, const Ipp__Call *call, struct evbuffer
 				     name, code);
 		break;
 	}
+	outlet_end(shell_out);
+	outlet_end(shell_err);
 }
 
 static void shell_run(void *opened, const struct task *task, struct outcome *outcome)

@@ -26,17 +26,21 @@ begin()
 
 @test "whatever a function does costs its task alone, and the cause is told" {
 	begin
-	ipp map -k "$act" ::: 0 abort 2 kill 4 leave 6 exec 8 close 10 'close link' 12
+	ipp map -k "$act" ::: 0 abort 2 kill 4 leave 6 exec 8 close 10 'close link' 12 segv alarm term 'end child'
 	show
-	[ "$status" = 6 ]
-	[ "$output" = "$(printf '%s\n' 0 2 4 'half a line6' 8 10 12)" ]
+	[ "$status" = 9 ]
+	[ "$output" = "$(printf '%s\n' 0 2 4 'half a line6' 8 10 12 16)" ]
 	said=("last words"
 		"*item 1 on engine ? of *: its worker was killed by signal 6 (Aborted)"
 		"*item 3 on engine ? of *: its worker was killed by signal 9 (Killed)"
 		"*item 5 on engine ? of *: it ended its worker with exit code 9"
 		"*item 7 on engine ? of *: its worker lost the link to it, by closing it or becoming another program, and was killed"
 		"*item 9 on engine ? of *: its worker lost the link to it, by closing it or becoming another program, and was killed"
-		"*item 11 on engine ? of *: its worker lost the link to it, by closing it or becoming another program, and was killed")
+		"*item 11 on engine ? of *: its worker lost the link to it, by closing it or becoming another program, and was killed"
+		"words before a fault"
+		"*item 13 on engine ? of *: its worker was killed by signal 11 (Segmentation fault)"
+		"*item 14 on engine ? of *: its worker was killed by signal 14 (Alarm clock)"
+		"*item 15 on engine ? of *: its worker was killed by signal 15 (Terminated)")
 	[ "${#stderr_lines[@]}" = "${#said[@]}" ]
 	for i in "${!said[@]}"; do
 		# shellcheck disable=SC2053     # they are patterns
@@ -90,7 +94,7 @@ begin()
 	show
 	[ "$status" = 4 ]
 	[ "$output" = $'0\n6' ]
-	[[ $stderr == *"end of kill"*"item 1 on engine "?" of "*": sh was killed by signal 9 (Killed)"*"end of segv"*"item 2 on engine "?" of "*": sh was killed by signal 11 (Segmentation fault)"*"end of close"*"item 3 on engine "?" of "*": sh exited with code 3"*"item 5 on engine "?" of "*": its worker was killed by signal 9 (Killed)"* ]]
+	[[ $stderr == *"end of kill"*"item 1 on engine "?" of "*": sh was killed by signal 9 (Killed)"*"end of segv"*"item 2 on engine "?" of "*": sh was killed by signal 11 (Segmentation fault)"*"end of close"*"item 3 on engine "?" of "*": sh exited with code 3"*"end of worker"*"item 5 on engine "?" of "*": its worker was killed by signal 9 (Killed)"* ]]
 	n_run sleep 0
 	unharmed
 	ipp-run stop
@@ -108,7 +112,7 @@ begin()
 			esac
 			show
 			[ "$status" = 2 ]
-			[[ $harm == *PPID* || $stderr == *"its last words"* ]]
+			[[ $stderr == *"its last words"* ]]
 			[[ $stderr == *"killed by signal "[19]*"("*")"* || $stderr == *" code 3"* ]]
 			unharmed
 		done
@@ -117,6 +121,14 @@ begin()
 	[ "$status" = 2 ]
 	n_run sleep 0
 	ipp-run stop
+}
+
+@test "of a command that kills its worker, the end of what it wrote is told" {
+	ipp map --engines 1 -k --json -- sh -c 'seq 100000 >&2; echo out; echo the end >&2; kill -9 $PPID' ::: 1
+	show
+	[ "$(jq -r .stdout <<<"$output")" = out ]
+	[ "$(jq '.stderr | length' <<<"$output")" = 65536 ]
+	[[ $(jq -r .stderr <<<"$output") == *$'99999\n100000\nthe end' ]]
 }
 
 # Each runtime hangs, deaf to SIGTERM: hanging OPTIONS... RUNTIME

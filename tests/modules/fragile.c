@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -41,6 +42,41 @@ static void do_abort(void)
 {
 	fprintf(stderr, "last words\n");
 	abort();
+}
+
+static void do_segv(void)
+{
+	char *nobodys = mmap(NULL, 1, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	signal(SIGSEGV, SIG_DFL); /* a sanitizer would end us instead */
+	fprintf(stderr, "words before a fault\n");
+	*nobodys = 1;
+}
+
+/* As by a time limit of its own. */
+static void do_alarm(void)
+{
+	alarm(1);
+	for (;;)
+		pause();
+}
+
+static void do_term(void)
+{
+	raise(SIGTERM);
+}
+
+/* As a library does with its helper. */
+static void do_end_child(void)
+{
+	const pid_t child = fork();
+
+	if (child == 0)
+		for (;;)
+			pause();
+	kill(child, SIGTERM);
+	if (child < 0 || waitpid(child, NULL, 0) < 0)
+		abort();
 }
 
 static void do_kill(void)
@@ -143,6 +179,10 @@ int act(struct ipp_call *call)
 		void (*act)(void);
 	} acts[] = {
 		{"abort", do_abort},
+		{"segv", do_segv},
+		{"alarm", do_alarm},
+		{"term", do_term},
+		{"end child", do_end_child},
 		{"kill", do_kill},
 		{"leave", do_leave},
 		{"hang", do_hang},

@@ -15,7 +15,7 @@ load installed
 		before=$(ipp-run ids)
 		ipp-run map -k --retries 1 ./fragile.so:act ::: 0 eat 2 3
 		echo "code $?"
-		ipp-run map -k -- sh -c '[ $1 != 1 ] || exec tail /dev/zero; echo $1' sh ::: 0 1 2 3
+		ipp-run map -k -- sh -c '[ $1 != 1 ] || { echo starving >&2; exec tail /dev/zero; }; echo $1' sh ::: 0 1 2 3
 		echo "code $?"
 		ipp-run map -k -- sh -c '[ $1 != 1 ] || { tail /dev/zero; exit; }; echo $1' sh ::: 0 1
 		echo "code $?"
@@ -23,7 +23,7 @@ load installed
 	END
 	echo "$output"
 	[[ $output == *"hungry"*"item 1 on engine "?" of n"?": its worker was killed by signal 9 (Killed); out of memory: the kernel's OOM killer was at work"* ]]
-	[[ $output == *"code 1"*"item 1 on engine "?" of n"?": sh was killed by signal 9 (Killed); out of memory: "*"code 1"* ]]
+	[[ $output == *"code 1"*"starving"*"item 1 on engine "?" of n"?": sh was killed by signal 9 (Killed); out of memory: "*"code 1"* ]]
 	[[ $output == *"item 1 on engine "?" of n"?": sh exited with code 137; out of memory: "*"code 1"* ]]
 	[ "$(grep -c '^1$' <<<"$output")" = 2 ] # what was pushed is on both engines
 }
