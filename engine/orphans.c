@@ -1,5 +1,6 @@
 #include "engine/orphans.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -30,15 +31,15 @@ static bool lives_on(pid_t pid)
 	return true;
 }
 
-/* Kill all children; whether there was any. */
-static bool kill_children(void)
+/* Kill the children of one of our threads; whether there was any. */
+static bool kill_children_of(const char *thread)
 {
 	char path[64];
 	bool found = false;
 	FILE *children;
 	int pid;
 
-	snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
+	snprintf(path, sizeof(path), "/proc/self/task/%.20s/children", thread);
 	children = fopen(path, "re");
 	if (!children)
 		return false;
@@ -53,6 +54,21 @@ static bool kill_children(void)
 		found = true;
 	}
 	fclose(children);
+	return found;
+}
+
+/* All of them: those that a thread has forked, which lives, are no other one's. */
+static bool kill_children(void)
+{
+	DIR *threads = opendir("/proc/self/task");
+	const struct dirent *thread;
+	bool found = false;
+
+	while (threads && (thread = readdir(threads)))
+		if (thread->d_name[0] != '.')
+			found |= kill_children_of(thread->d_name);
+	if (threads)
+		closedir(threads);
 	return found;
 }
 

@@ -1,7 +1,7 @@
 /* engine/orphans.h - processes that dead ones left behind.
  *
  * Guard and engine are subreapers: what a dead worker or command leaves becomes their child, even
- * when it called setsid().  Linux only (/proc/PID/task/PID/children).  Thread: main. */
+ * when it called setsid().  Linux only (/proc/PID/task/TID/children).  Thread: main. */
 #ifndef IPP_ENGINE_ORPHANS_H
 #define IPP_ENGINE_ORPHANS_H
 
