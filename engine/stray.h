@@ -8,8 +8,9 @@
 
 #include <stdbool.h>
 
-/* From now on HUP, INT, QUIT, TERM, USR1 and USR2 are noted and do nothing else; commands have them
- * as usual. */
+/* From now on all that others can send us (proto/bystander.h) are noted and do nothing else.  What
+ * this process sends itself, or gets for its limits and timers, does what it always does, and so
+ * does all in what fork() makes of it, and in commands. */
 void stray_watch(void);
 
 void stray_forget(void); /* those that came */

@@ -7,22 +7,27 @@
 
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 
-/* Ignore every signal that can be ignored, but those that tell of a fault of this process or of its
- * children.  Ignored signals stay ignored over exec(). */
+/* Whether the signal is such a one: all are that do not tell of a fault of this process or of its
+ * children.  KILL, STOP and two of glibc's own can be neither ignored nor caught. */
+static inline bool bystander_is_for_others(int number)
+{
+	static const int own[] = {SIGCHLD, SIGCONT, SIGSEGV, SIGBUS,
+				  SIGFPE,  SIGILL,  SIGSYS,  SIGTRAP};
+
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		if (number == own[i])
+			return false;
+	return true;
+}
+
+/* Ignore them.  Ignored signals stay ignored over exec(). */
 static inline void bystander_ignore_signals(void)
 {
-	static const int kept[] = {SIGCHLD, SIGCONT, SIGSEGV, SIGBUS,
-				   SIGFPE,  SIGILL,  SIGSYS,  SIGTRAP};
-
-	for (int number = 1; number < NSIG; number++) {
-		bool ignored = true;
-
-		for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
-			ignored &= number != kept[i];
-		if (ignored) /* KILL, STOP and two of glibc's own refuse it */
+	for (int number = 1; number < NSIG; number++)
+		if (bystander_is_for_others(number))
 			signal(number, SIG_IGN);
-	}
 }
 
 #endif

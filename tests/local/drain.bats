@@ -74,17 +74,25 @@ waits='until [ -e go ]; do sleep 0.05; done; echo $1; sleep 0.1'
 	left "it was told to begin nothing more" ""
 }
 
-@test "a signal to all processes drains, and a command that it killed is run again, which costs no try" {
+@test "a signal to all processes costs no command that it killed a try" {
 	# shellcheck disable=SC2016
 	start_map -- sh -c 'echo $1 >>begun; '"$waits" sh ::: 1 2 3 4
-	# shellcheck disable=SC2046
-	kill -HUP $(ours 'sh|sleep|ipp-(controller|guard|engine|worker)')
-	wait_until 10 eval '[ "$(wc -l <begun)" = 4 ]'
-	[ "$(sort begun | uniq -c | tr -s " " | paste -sd,)" = " 2 1, 2 2" ]
+	n=2
+	for signal in HUP INT QUIT ABRT ALRM USR2 XCPU RTMIN; do
+		wait_until 10 n_begun $n
+		echo $signal
+		# shellcheck disable=SC2046
+		kill -$signal $(ours 'sh|sleep|ipp-(controller|guard|engine|worker)')
+		((n += 2))
+	done
+	wait_until 10 n_begun $n
+	[ "$(sort begun | uniq -c | tr -s " " | paste -sd,)" = " $((n / 2)) 1, $((n / 2)) 2" ]
 	touch go
 	ends 0
 	[ "$(cat out)" = $'1\n2\n3\n4' ]
 }
+
+n_begun() { [ "$(wc -l <begun)" = "$1" ] && n_run sh 2; }
 
 @test "a signal to one command alone is that command's failure" {
 	# shellcheck disable=SC2016
@@ -108,6 +116,35 @@ waits='until [ -e go ]; do sleep 0.05; done; echo $1; sleep 0.1'
 	[ "$status" = 120 ]
 	ipp apply -- echo well
 	[ "$output" = $'well\nwell' ]
+	ipp-run stop
+}
+
+@test "what comes after a map that was drained, or asks for its results, ends with code 120 as well" {
+	start 2
+	id=$(ipp-run map --async -- sh -c "trap '' USR1; $waits" sh ::: $(seq 100))
+	ipp-run apply --after "ended:$id" -- echo never >applied 2>&1 &
+	applied=$!
+	ipp-run map --follow "$id" -- echo ::: 1 2 >out 2>said &
+	map=$!
+	wait_until 10 n_run sh 2
+	wait_until 10 eval '[ "$(ipp-run queue --json | wc -l)" = 3 ]'
+	kill -USR1 "$(ours ipp-controller)"
+	touch go
+	ends 120
+	[[ $(<said) == "ipp-run map: "*": 0 of 2 tasks have ended; with --journal FILE and --resume another job goes on from there" ]]
+	status=0
+	wait "$applied" || status=$?
+	[ "$status" = 120 ]
+	[ "$(<applied)" = "ipp-run apply: it was to run after request $id, which was drained" ]
+	for verb in wait result; do
+		ipp "$verb" "$id"
+		show
+		[ "$status" = 120 ]
+		[[ $stderr == *"ipp-run $verb: the job was told to end by SIGUSR1" ]]
+	done
+	ipp apply --after "$id" -- echo never
+	[ "$status" = 120 ]
+	[[ $(ipp-run history) == *drained* ]]
 	ipp-run stop
 }
 
@@ -182,15 +219,13 @@ busy_workers()
 	map=$!
 	wait_until 10 n_run sh 2
 	before=$(ours 'ipp-(controller|guard|engine|worker)')
-	for signal in HUP QUIT USR2 URG CONT; do
+	for signal in HUP QUIT USR2 URG CONT TSTP TTIN TTOU ABRT ALRM PIPE PROF IO PWR RTMIN; do
 		# shellcheck disable=SC2086
 		kill -$signal $before
 	done
-	for signal in INT TSTP TTIN TTOU ABRT ALRM PIPE PROF IO PWR RTMIN; do
-		# a cluster that nobody owns ends at INT, and what else is sent to workers is for user code
-		# shellcheck disable=SC2046
-		kill -$signal $(ours 'ipp-(guard|engine)')
-	done
+	# A cluster that nobody owns ends at INT.
+	# shellcheck disable=SC2046
+	kill -INT $(ours 'ipp-(guard|engine|worker)')
 	touch go
 	ends 0
 	[ "$(cat out)" = $'1\n2\n3\n4' ]

@@ -107,6 +107,25 @@ n2_is_down() { as root head sinfo -hN -n n2 -o %T | grep -q down; }
 
 no_engine_on_n2() { ! as root n2 pgrep -x ipp-engine; }
 
+@test "a node that comes back when its loss was just noticed is refused: its engines end, and leave nothing" {
+	start_map 60
+	n_lost=$(as root n2 pgrep -c -x ipp-engine)
+	cluster link "$IPP_TEST_CLUSTER" n2 down
+	wait_until 30 noticed "was lost"
+	cluster link "$IPP_TEST_CLUSTER" n2 up
+	wait_until 30 map_ended
+	show
+	all_once 60
+	noticed "^code 0"
+	wait_until 30 none_of_ours_on_n2
+	finish
+	[ "$(wc -l <"$home/ids")" = $((4 - n_lost)) ]
+	[ "$(grep -c '^ipp-engine: rank [0-3] lost the controller on n1 (.*): leaving' <<<"$output")" = "$n_lost" ]
+	cluster wait "$IPP_TEST_CLUSTER" 30
+}
+
+none_of_ours_on_n2() { ! as root n2 pgrep 'ipp-(engine|worker)|sleep'; }
+
 @test "a node that is cut off for a moment loses nothing" {
 	start_map 60
 	cluster link "$IPP_TEST_CLUSTER" n2 down
