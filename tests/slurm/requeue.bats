@@ -62,7 +62,7 @@ others_have_ended() { [ -z "$(as root head squeue -h -t running,completing -j "$
 	: >"$(home)/begun"
 	chmod 666 "$(home)/begun" "$(home)/pace"
 	start_batch_file requeue.sh --signal=USR1@30 -- \
-		sh -c 'trap : USR1; echo $0 >>begun; sleep $(cat pace); echo $0' {} ::: 1:241
+		sh -c 'exec 2>/dev/null; trap : USR1; echo $0 >>begun; sleep $(cat pace); echo $0' {} ::: 1:241
 	start_others
 	wait_until 30 n_begun 6
 	# slurmctld looks every 30 s, and warns of what ends before the next look but one.
