@@ -372,7 +372,7 @@ static void give_errand(struct engine *engine, struct request *request, struct s
 		errand_send(engine, request, slice);
 }
 
-/* Large payloads go to the first engine of a node that needs them, and the others get them there:
+/* Payloads go to the first engine of a node that needs them, and the others get them there:
  * what is to be said about that, appended to a packed message, is merged into it. */
 static void open_call(struct engine *engine, struct request *request)
 {

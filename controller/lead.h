@@ -11,8 +11,8 @@
 struct blob;
 struct engine;
 
-/* Whether neighbours of that engine could hand on this payload (may be NULL): it is on another node
- * than we, and large ones lie in sealed memory. */
+/* Whether neighbours of that engine are to hand on this payload (may be NULL): it is on another
+ * node than we, and the payload is not so small that it is sent sooner than it is asked for. */
 bool lead_could_be(const struct engine *engine, const struct blob *payload);
 
 /* Another engine of the same node that has number `id`, or is about to, by has(); NULL: none. */

@@ -1,6 +1,6 @@
-/* engine/share.h - large payloads of pushes and calls among the engines of one node: one of them,
- * the lead, is sent the bytes over the network, and its neighbours get the same sealed memory from
- * it.
+/* engine/share.h - payloads of pushes and calls among the engines of one node: one of them, the
+ * lead, is sent the bytes over the network, and its neighbours get them from it, large ones as the
+ * same sealed memory.
  *
  * Neighbours meet at an abstract Unix socket with a random name and ask the kernel for each other's
  * user.  Thread: loop thread only. */

@@ -105,6 +105,27 @@ lead_is_asked()
 	((lines[3] > 24000000 && lines[3] < 29000000))
 }
 
+@test "small arrays and small modules cross it once, too" {
+	bytes_file small 16384
+	strip -o "$(home)/small.so" "$(realpath "${B:-build/release}")/tests/modules/sample.so"
+	chmod 644 "$(home)/small.so"
+	module_bytes=$(stat -c %s "$(home)/small.so")
+	((module_bytes < 65536))
+	run_srun -N2 --ntasks-per-node=4 --ipp-engines bash -c "$received"'
+		before=$(received)
+		ipp-run push $(printf "v%d=@small " {1..40})
+		echo $(($(received) - before))
+		for rank in 4 5 6 7; do ipp-run pull --targets $rank -o got v40; cmp got small; done
+		before=$(received)
+		for i in {1..20}; do ipp-run apply ./small.so:place; done | sort | uniq -c | awk "{ print \$1 }" | uniq
+		echo $(($(received) - before))'
+	[ "$status" -eq 0 ]
+	[ "${#lines[@]}" -eq 3 ]
+	((lines[0] > 40 * 16384 && lines[0] < 80 * 16384))
+	[ "${lines[1]}" -eq 20 ]
+	((lines[2] > 20 * module_bytes && lines[2] < 40 * module_bytes))
+}
+
 @test "what is left behind crosses the network as often, and is whole when it is asked for" {
 	bytes_file large 8000000
 	run_srun -N2 --ntasks-per-node=4 --ipp-engines bash -c "$received"'
