@@ -48,9 +48,10 @@ struct engine {
 	bool holding; /* the worker begins nothing, and has yet to say so: it gets no tasks */
 	struct health health;
 	struct time_limits limits;
-	struct progress late; /* what the worker is being killed for, while that is running */
-	bool stopped;	      /* the worker was, by a signal, when we last looked */
-	unsigned idle_deaths; /* workers in a row that died and ran nothing */
+	struct event *waiting; /* time to see whether results wait behind a long task */
+	struct progress late;  /* what the worker is being killed for, while that is running */
+	bool stopped;	       /* the worker was, by a signal, when we last looked */
+	unsigned idle_deaths;  /* workers in a row that died and ran nothing */
 	int32_t rank;
 	bool welcome, goodbye;
 	char trouble[300]; /* why it can run nothing; empty: it can */

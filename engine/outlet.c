@@ -88,10 +88,10 @@ void outlet_read(struct outlet *outlet, struct evbuffer *into)
 void outlet_take_last(const struct outlet *outlet, struct evbuffer *into)
 {
 	struct outlet_tail *tail = outlet->tail;
-	const uint64_t bytes = tail->bytes;
+	const uint64_t bytes = tail ? tail->bytes : 0;
 	const size_t at = bytes % OUTLET_TAIL_BYTES;
 
-	if (!tail->in_use)
+	if (!tail || !tail->in_use)
 		return;
 	tail->in_use = 0;
 	if (bytes > at)

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/outbox.h"
 #include "engine/outlet.h"
 
 /* In the worker: its end of the link, a memfd of struct worker_page, and the ends of outlets. */
@@ -27,10 +28,12 @@ struct progress {
 	uint64_t careful; /* not 0: find out after each task whether it closed our descriptors */
 };
 
-/* All that worker and engine share. */
+/* All that worker and engine share; or the first of it alone, where `ulimit -f` leaves no room for
+ * more: what lies in memory counts, too. */
 struct worker_page {
 	struct progress progress;
 	struct outlet_tail tails[N_OUTLETS];
+	struct outbox outbox;
 };
 
 static inline void progress_begin(struct progress *progress, uint64_t request, uint64_t index,

@@ -6,12 +6,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void drop_value(struct outcome *outcome)
+{
+	blob_unref(outcome->bytes);
+	free(outcome->shape);
+	free(outcome->text);
+	outcome->bytes = NULL;
+	outcome->shape = NULL;
+	outcome->text = NULL;
+	outcome->value = (struct ipp_value){.kind = IPP_NONE};
+}
+
 void outcome_reset(struct outcome *outcome)
 {
 	struct evbuffer *out = outcome->out, *err = outcome->err;
 
-	blob_unref(outcome->bytes);
-	free(outcome->shape);
+	drop_value(outcome);
 	evbuffer_drain(out, evbuffer_get_length(out));
 	evbuffer_drain(err, evbuffer_get_length(err));
 	*outcome = (struct outcome){.kind = IPP__OUTCOME__OK, .out = out, .err = err};
@@ -28,28 +38,40 @@ void outcome_fail(struct outcome *outcome, Ipp__Outcome kind, int code, const ch
 	va_end(args);
 }
 
-int outcome_return(struct outcome *outcome, const struct ipp_value *value)
+static int copy_text(struct outcome *outcome, const struct ipp_value *value)
 {
-	const void *bytes = value->kind == IPP_TEXT ? (const void *)value->text : value->data;
-
-	blob_unref(outcome->bytes);
-	free(outcome->shape);
-	outcome->bytes = NULL;
-	outcome->shape = NULL;
-	outcome->value = *value;
-	if (value->kind != IPP_TEXT && value->kind != IPP_ARRAY)
-		return 0;
-	outcome->bytes = blob_copy(bytes, value->bytes);
-	if (!outcome->bytes)
+	outcome->text = strndup(value->text, value->bytes);
+	if (!outcome->text)
 		return -ENOMEM;
-	if (value->kind == IPP_TEXT)
-		return 0;
+	outcome->value = *value;
+	outcome->value.text = outcome->text;
+	return 0;
+}
+
+static int copy_array(struct outcome *outcome, const struct ipp_value *value)
+{
+	outcome->bytes = blob_copy(value->data, value->bytes);
 	outcome->shape = malloc((value->n_dims + 1) * sizeof(*outcome->shape));
-	if (!outcome->shape)
+	if (!outcome->bytes || !outcome->shape)
 		return -ENOMEM;
 	if (value->n_dims)
 		memcpy(outcome->shape, value->shape, value->n_dims * sizeof(*outcome->shape));
 	snprintf(outcome->dtype, sizeof(outcome->dtype), "%s", value->dtype);
+	outcome->value = *value;
+	outcome->value.dtype = outcome->dtype;
+	outcome->value.shape = outcome->shape;
+	outcome->value.data = outcome->bytes->data;
+	return 0;
+}
+
+int outcome_return(struct outcome *outcome, const struct ipp_value *value)
+{
+	drop_value(outcome);
+	if (value->kind == IPP_TEXT)
+		return copy_text(outcome, value);
+	if (value->kind == IPP_ARRAY)
+		return copy_array(outcome, value);
+	outcome->value = *value;
 	return 0;
 }
 

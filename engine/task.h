@@ -33,10 +33,11 @@ struct outcome {
 	int code;
 	char error[512];	    /* one sentence; empty when OK */
 	struct evbuffer *out, *err; /* what a command wrote; empty at the beginning */
-	struct ipp_value value;	    /* the result; text, shape and data are in `bytes` */
-	struct blob *bytes;	    /* of a text or an array; NULL otherwise */
+	struct ipp_value value;	    /* the result, which points to what follows */
+	char *text;		    /* owned, as these are */
+	struct blob *bytes;	    /* of an array */
+	uint64_t *shape;
 	char dtype[64];
-	uint64_t *shape; /* owned */
 };
 
 /* Set the variables by which a command learns which task it is (IPP_ENGINE, ...): until the next

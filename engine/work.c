@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <event2/buffer.h>
+#include <event2/event.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,8 @@
 /* A worker that ends a command for its time also reports what that wrote; only when it does not,
  * it is ended itself. */
 #define COMMAND_PATIENCE_MS 500
+/* Results may wait in a worker for a task that runs no longer. */
+#define WAIT_MS 10
 
 /* A CALL, which a new worker must see. */
 struct kept {
@@ -418,6 +421,7 @@ static void worker_death(void *owner, int status)
 	struct engine *engine = owner;
 	const bool killed_by_us = engine->late.running || engine->doomed;
 
+	worker_take_waiting(engine->worker); /* those tasks are not run twice */
 	if (judge(engine, status) || killed_by_us)
 		engine->idle_deaths = 0;
 	else
@@ -490,6 +494,30 @@ void work_look(struct engine *engine)
 		worker_kill(engine->worker);
 }
 
+/* Where a worker has several tasks at once, results of the first may wait in it. */
+static void watch(struct engine *engine)
+{
+	const struct timeval wait = {.tv_usec = WAIT_MS * 1000};
+
+	if (!event_pending(engine->waiting, EV_TIMEOUT, NULL))
+		event_add(engine->waiting, &wait);
+}
+
+static void waiting_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct engine *engine = arg;
+	struct progress task;
+
+	(void)fd;
+	(void)what;
+	if (!engine->worker || !engine->queue.first)
+		return;
+	if (worker_running(engine->worker, &task) && task.running &&
+	    time_limits_now_us() - task.start_us >= WAIT_MS * 1000)
+		worker_take_waiting(engine->worker);
+	watch(engine);
+}
+
 /* ---- what the controller wants done ---- */
 
 int work_add_errand(struct engine *engine, uint16_t type, uint64_t request, uint64_t index,
@@ -519,6 +547,8 @@ int work_add_tasks(struct engine *engine, const struct frame *frame)
 			alert_raise(&engine->alert);
 		}
 		slices_append(&engine->queue, slice);
+		if (tasks->count > 1)
+			watch(engine);
 		if (!engine->holding)
 			pass_to_worker(engine, frame);
 	}
@@ -598,7 +628,8 @@ int work_init(struct engine *engine)
 	slices_init(&engine->queue);
 	errands_init(&engine->errands);
 	engine->limits = (struct time_limits){.running = running, .late = late, .owner = engine};
-	return time_limits_init(&engine->limits, engine->base);
+	engine->waiting = evtimer_new(engine->base, waiting_cb, engine);
+	return engine->waiting ? time_limits_init(&engine->limits, engine->base) : -ENOMEM;
 }
 
 void work_fini(struct engine *engine)
@@ -606,6 +637,8 @@ void work_fini(struct engine *engine)
 	work_end(engine);
 	slices_clear(&engine->queue);
 	time_limits_fini(&engine->limits);
+	if (engine->waiting)
+		event_free(engine->waiting);
 	errands_clear(&engine->errands);
 	namespace_clear(&engine->names);
 	while (engine->kept) {

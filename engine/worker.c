@@ -18,6 +18,7 @@
 #include "engine/capture.h"
 #include "engine/oom.h"
 #include "engine/orphans.h"
+#include "engine/progress.h"
 #include "engine/runtime.h"
 #include "engine/stray.h"
 #include "engine/variables.h"
@@ -34,12 +35,7 @@
 #define GATHER_PROCESSES_US 5000
 #define GATHER_MAX 512
 #define LARGE_BYTES (16u << 20) /* memory that is given back after such outputs */
-#define GATHER_BYTES (1u << 20)
-#define GATHER_TEXT                                                                                \
-	(16u << 10) /* texts are in the head, which has a bound: long ones go at once              \
-		     */
-
-#define INTEGER_BYTES 24 /* an integer's digits with their NUL */
+#define INTEGER_BYTES 24	/* an integer's digits with their NUL */
 
 static const struct runtime *const runtimes[] = {&native_runtime, &command_runtime, &script_runtime,
 						 &shell_runtime};
@@ -61,6 +57,9 @@ struct worker {
 	struct event_base *base;
 	struct link *link;
 	struct progress *progress;
+	struct outbox *outbox; /* results not sent yet: all of one request */
+	size_t n_gathered;     /* such results, less those that the engine has taken */
+	int64_t gathered_since_us;
 	bool halted; /* at a task while held: it and what follows come anew after HOLD */
 	struct variables *variables;
 	struct opened *calls;
@@ -70,13 +69,6 @@ struct worker {
 	ino_t link_inode; /* a function may close it, and open something else in its place */
 	int out, err;	  /* what functions wrote, see capture.h */
 	volatile uint64_t *glance_out, *glance_err;
-
-	/* Results not sent yet: all of one request. */
-	uint64_t request;
-	Ipp__Result *results[GATHER_MAX];
-	size_t n_results;
-	struct evbuffer *payload;
-	int64_t gathered_since_us;
 };
 
 static int64_t clock_us(clockid_t clock)
@@ -89,36 +81,34 @@ static int64_t clock_us(clockid_t clock)
 
 /* ---- results ---- */
 
+static void no_memory(const struct worker *worker, size_t bytes)
+{
+	fprintf(stderr, "ipp-worker: engine %u: out of memory for results of %zu bytes\n",
+		worker->rank, bytes);
+	exit(125); /* the engine reports the task and starts another worker */
+}
+
+/* Frames are counted: the engine takes what waits in the outbox behind them. */
+static void send_frame(struct worker *worker, uint16_t type, const ProtobufCMessage *head,
+		       struct blob *payload)
+{
+	link_send(worker->link, type, head, payload);
+	worker->outbox->n_sent++;
+}
+
 static void send_results(struct worker *worker)
 {
-	Ipp__Results results = IPP__RESULTS__INIT;
-	const size_t bytes = evbuffer_get_length(worker->payload);
-	struct blob *payload = bytes ? blob_new(bytes) : NULL;
-
-	if (worker->n_results == 0)
+	if (worker->n_gathered == 0)
 		return;
-	if (bytes && (!payload || evbuffer_remove(worker->payload, payload->data, bytes) < 0 ||
-		      blob_seal(payload, NULL) < 0)) {
-		fprintf(stderr, "ipp-worker: engine %u: out of memory for results of %zu bytes\n",
-			worker->rank, bytes);
-		exit(125); /* the engine reports the task and starts another worker */
-	}
-	results.request = worker->request;
-	results.n_results = worker->n_results;
-	results.results = worker->results;
-	link_send(worker->link, FRAME_RESULTS, &results.base, payload);
+	worker->n_gathered = 0;
+	if (outbox_send(worker->outbox, worker->link) < 0)
+		no_memory(worker, worker->outbox->payload_bytes);
 	link_flush(worker->link);
-	blob_unref(payload);
-	for (size_t i = 0; i < worker->n_results; i++)
-		ipp__result__free_unpacked(worker->results[i], NULL);
-	worker->n_results = 0;
-	if (bytes > LARGE_BYTES)
-		malloc_trim(0);
 }
 
 static void end_tasks(struct worker *worker)
 {
-	if (worker->n_results == 0)
+	if (worker->n_gathered == 0)
 		return;
 	orphans_kill(); /* a task is over when it returns */
 	oom_mark();
@@ -131,70 +121,102 @@ static void tell(void *worker)
 	send_results(worker);
 }
 
-static Ipp__Value *value_head(const struct outcome *outcome)
-{
-	const struct ipp_value *value = &outcome->value;
-	Ipp__Value *head = malloc(sizeof(*head));
+/* A task's outcome as a message (borrows it). */
+struct message {
+	Ipp__Results results;
+	Ipp__Result result, *one;
+	Ipp__Value value;
+	Ipp__Array array;
+};
 
-	if (!head)
-		return NULL;
-	ipp__value__init(head);
-	head->name = strdup("");
-	switch (value->kind) {
-	case IPP_INTEGER:
-		head->kind_case = IPP__VALUE__KIND_INTEGER;
-		head->integer = value->integer;
-		return head;
-	case IPP_REAL:
-		head->kind_case = IPP__VALUE__KIND_REAL;
-		head->real = value->real;
-		return head;
-	case IPP_TEXT:
-		head->kind_case = IPP__VALUE__KIND_TEXT;
-		head->text = strndup((const char *)outcome->bytes->data, value->bytes);
-		return head;
-	default:
-		head->kind_case = IPP__VALUE__KIND_ARRAY;
-		head->array = malloc(sizeof(*head->array));
-		if (!head->array)
-			return head;
-		ipp__array__init(head->array);
-		head->array->dtype = strdup(outcome->dtype);
-		head->array->n_shape = value->n_dims;
-		head->array->shape = malloc((value->n_dims + 1) * sizeof(uint64_t));
-		if (head->array->shape && value->n_dims)
-			memcpy(head->array->shape, outcome->shape,
-			       value->n_dims * sizeof(uint64_t));
-		head->array->fortran_order = value->fortran_order;
-		head->array->bytes = value->bytes;
-		return head;
-	}
-}
-
-static Ipp__Result *result_head(const struct worker *worker, uint64_t index, int64_t started_us,
-				int64_t elapsed_us)
+static void describe(const struct worker *worker, uint64_t request, uint64_t index,
+		     int64_t started_us, int64_t elapsed_us, struct message *out)
 {
 	const struct outcome *outcome = &worker->outcome;
-	Ipp__Result *result = malloc(sizeof(*result));
+	Ipp__Result *result = &out->result;
 
-	if (!result)
-		return NULL;
+	ipp__results__init(&out->results);
 	ipp__result__init(result);
+	out->one = result;
+	out->results.request = request;
+	out->results.n_results = 1;
+	out->results.results = &out->one;
 	result->index = index;
 	result->engine = worker->rank;
 	result->outcome = outcome->kind;
 	result->code = outcome->code;
 	result->stray = outcome->kind == IPP__OUTCOME__KILLED && stray_came(outcome->code);
-	/* protobuf-c knows its own empty string and does not free it. */
-	if (outcome->error[0])
-		result->error = strdup(outcome->error);
+	result->error = (char *)outcome->error;
 	result->started_us = started_us;
 	result->elapsed_us = elapsed_us > 0 ? (uint64_t)elapsed_us : 0;
 	result->stdout_bytes = evbuffer_get_length(outcome->out);
 	result->stderr_bytes = evbuffer_get_length(outcome->err);
-	if (outcome->kind == IPP__OUTCOME__OK && outcome->value.kind != IPP_NONE)
-		result->value = value_head(outcome);
-	return result;
+	if (outcome->kind != IPP__OUTCOME__OK || outcome->value.kind == IPP_NONE)
+		return;
+	value_describe("", &outcome->value, &out->value, &out->array);
+	result->value = &out->value;
+}
+
+/* Lay out stdout, stderr and array behind `offset` bytes of a payload; NULL only counts. */
+static size_t lay_out(const struct message *message, const struct outcome *outcome, uint8_t *to,
+		      size_t offset)
+{
+	const size_t out_bytes = message->result.stdout_bytes;
+	const size_t err_bytes = message->result.stderr_bytes;
+	size_t end = offset + out_bytes + err_bytes;
+	size_t padding;
+
+	if (to && out_bytes > 0)
+		evbuffer_copyout(outcome->out, to + offset, out_bytes);
+	if (to && err_bytes > 0)
+		evbuffer_copyout(outcome->err, to + offset + out_bytes, err_bytes);
+	if (value_array_bytes(message->result.value) == 0)
+		return end;
+	padding = array_padding(end);
+	if (to)
+		memset(to + end, 0, padding);
+	end += padding;
+	if (to)
+		memcpy(to + end, outcome->value.data, outcome->value.bytes);
+	return end + outcome->value.bytes;
+}
+
+/* It is larger than the outbox. */
+static void send_alone(struct worker *worker, const struct message *message)
+{
+	const size_t bytes = lay_out(message, &worker->outcome, NULL, 0);
+	struct blob *payload = bytes ? blob_new(bytes) : NULL;
+
+	if (payload)
+		lay_out(message, &worker->outcome, payload->data, 0);
+	if (bytes && (!payload || blob_seal(payload, NULL) < 0))
+		no_memory(worker, bytes);
+	orphans_kill();
+	oom_mark();
+	send_frame(worker, FRAME_RESULTS, &message->results.base, payload);
+	link_flush(worker->link);
+	blob_unref(payload);
+	if (bytes > LARGE_BYTES)
+		malloc_trim(0);
+}
+
+/* Whether there was room for it. */
+static bool put(struct worker *worker, struct message *message)
+{
+	struct outbox *outbox = worker->outbox;
+	const size_t head_bytes = ipp__results__get_packed_size(&message->results);
+	const size_t payload_bytes = lay_out(message, &worker->outcome, NULL, 0) + ARRAY_ALIGNMENT;
+	size_t end;
+
+	if (!outbox_open(outbox, head_bytes, payload_bytes))
+		return false;
+	if (outbox->n_results > 0) /* they have said it */
+		message->results.request = 0;
+	end = lay_out(message, &worker->outcome, outbox->payload, outbox->payload_bytes);
+	outbox_close(outbox,
+		     ipp__results__pack(&message->results, outbox->head + outbox->head_bytes),
+		     end - outbox->payload_bytes);
+	return true;
 }
 
 static void gather(struct worker *worker, const struct opened *opened, uint64_t index,
@@ -202,26 +224,19 @@ static void gather(struct worker *worker, const struct opened *opened, uint64_t 
 {
 	const int64_t gather_us = opened->runtime == &native_runtime ? GATHER_US
 								     : GATHER_PROCESSES_US;
-	struct outcome *outcome = &worker->outcome;
-	static const uint8_t zeros[ARRAY_ALIGNMENT];
-	Ipp__Result *result = result_head(worker, index, started_us, elapsed_us);
+	struct message message;
 
-	if (!result)
-		exit(125);
-	if (worker->n_results == 0)
-		worker->gathered_since_us = clock_us(CLOCK_MONOTONIC) - elapsed_us;
-	worker->request = opened->call->request;
-	worker->results[worker->n_results++] = result;
-	evbuffer_add_buffer(worker->payload, outcome->out);
-	evbuffer_add_buffer(worker->payload, outcome->err);
-	if (outcome->kind == IPP__OUTCOME__OK && outcome->value.kind == IPP_ARRAY) {
-		evbuffer_add(worker->payload, zeros,
-			     array_padding(evbuffer_get_length(worker->payload)));
-		evbuffer_add(worker->payload, outcome->bytes->data, outcome->bytes->bytes);
+	describe(worker, opened->call->request, index, started_us, elapsed_us, &message);
+	if (!put(worker, &message)) {
+		end_tasks(worker);
+		if (!put(worker, &message)) {
+			send_alone(worker, &message);
+			return;
+		}
 	}
-	if (worker->n_results == GATHER_MAX ||
-	    evbuffer_get_length(worker->payload) > GATHER_BYTES ||
-	    (outcome->value.kind == IPP_TEXT && outcome->value.bytes > GATHER_TEXT) ||
+	if (worker->n_gathered++ == 0)
+		worker->gathered_since_us = clock_us(CLOCK_MONOTONIC) - elapsed_us;
+	if (worker->n_gathered == GATHER_MAX ||
 	    clock_us(CLOCK_MONOTONIC) - worker->gathered_since_us >= gather_us)
 		end_tasks(worker);
 }
@@ -350,7 +365,7 @@ static int store(void *owner, const char *name, const struct ipp_value *value,
 	if (rc == 0 && variables_set(worker->variables, &head, payload, &offset) < 0)
 		rc = ipp_fail(err, ENOMEM, "out of memory for variable '%s'", name);
 	if (rc == 0) {
-		link_send(worker->link, FRAME_PUSH, &push.base, payload);
+		send_frame(worker, FRAME_PUSH, &push.base, payload);
 		link_flush(worker->link);
 	}
 	blob_unref(payload);
@@ -504,7 +519,7 @@ static void take_hold(struct worker *worker, const struct frame *frame)
 {
 	(void)frame;
 	worker->halted = false;
-	link_send(worker->link, FRAME_HOLD, NULL, NULL);
+	send_frame(worker, FRAME_HOLD, NULL, NULL);
 }
 
 static const struct {
@@ -540,11 +555,12 @@ static void on_close(void *owner, struct link *link, const struct ipp_error *why
 
 static const struct link_events events = {.on_frame = on_frame, .on_close = on_close};
 
-void worker_run(struct event_base *base, int link_fd, struct progress *progress, uint32_t rank,
-		int out, int err)
+void worker_run(struct event_base *base, int link_fd, struct progress *progress,
+		struct outbox *outbox, uint32_t rank, int out, int err)
 {
 	struct worker worker = {.base = base,
 				.progress = progress,
+				.outbox = outbox,
 				.rank = rank,
 				.link_fd = link_fd,
 				.link_inode = inode_of(link_fd),
@@ -555,12 +571,10 @@ void worker_run(struct event_base *base, int link_fd, struct progress *progress,
 	worker.glance_out = capture_glance(out);
 	worker.glance_err = capture_glance(err);
 	worker.variables = variables_new();
-	worker.payload = evbuffer_new();
 	worker.outcome.out = evbuffer_new();
 	worker.outcome.err = evbuffer_new();
 	worker.link = link_unix(base, link_fd, &events, &worker);
-	if (worker.link && worker.variables && worker.payload && worker.outcome.out &&
-	    worker.outcome.err) {
+	if (worker.link && worker.variables && worker.outcome.out && worker.outcome.err) {
 		link_trust(worker.link);
 		link_send(worker.link, FRAME_READY, NULL, NULL);
 		event_base_dispatch(base);
@@ -570,7 +584,6 @@ void worker_run(struct event_base *base, int link_fd, struct progress *progress,
 	link_free(worker.link);
 	variables_free(worker.variables);
 	outcome_reset(&worker.outcome);
-	evbuffer_free(worker.payload);
 	evbuffer_free(worker.outcome.out);
 	evbuffer_free(worker.outcome.err);
 }

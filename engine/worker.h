@@ -6,14 +6,14 @@
 
 #include <stdint.h>
 
-#include "engine/progress.h"
-
 struct event_base;
+struct outbox;
+struct progress;
 
 /* Serve until the engine closes the link.
- *   link_fd  taken      progress  shared with the engine
+ *   link_fd  taken      progress, outbox  shared with the engine (outbox.h)
  *   out, err what this process' stdout and stderr lead to, see capture.h */
-void worker_run(struct event_base *base, int link_fd, struct progress *progress, uint32_t rank,
-		int out, int err);
+void worker_run(struct event_base *base, int link_fd, struct progress *progress,
+		struct outbox *outbox, uint32_t rank, int out, int err);
 
 #endif

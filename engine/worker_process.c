@@ -21,6 +21,7 @@
 #include "engine/capture.h"
 #include "engine/orphans.h"
 #include "proto/error.h"
+#include "proto/frame.h"
 
 /* Between closing its link, as a process that dies does first of all, and being dead. */
 #define DYING_MS 50
@@ -29,6 +30,8 @@ struct worker_process {
 	struct link *link;
 	struct event *death;	  /* its pidfd is readable */
 	struct worker_page *page; /* shared with it */
+	bool page_is_whole;
+	uint64_t n_heard; /* frames from it since it was ready */
 	const struct worker_events *events;
 	void *owner;
 	pid_t pid; /* 0 once it was reaped */
@@ -118,6 +121,7 @@ static void frame_cb(void *owner, struct link *link, const struct frame *frame)
 	struct worker_process *worker = owner;
 
 	(void)link;
+	worker->n_heard += frame->type != FRAME_READY;
 	worker->events->on_frame(worker->owner, frame);
 }
 
@@ -141,7 +145,10 @@ static int share_page(struct worker_process *worker)
 {
 	const int fd = memfd_create("slurm-ipp-progress", MFD_CLOEXEC);
 
-	if (fd < 0 || ftruncate(fd, sizeof(*worker->page)) < 0)
+	if (fd < 0)
+		return fd;
+	worker->page_is_whole = ftruncate(fd, sizeof(*worker->page)) == 0;
+	if (!worker->page_is_whole && ftruncate(fd, sizeof(worker->page->progress)) < 0)
 		return fd;
 	worker->page = mmap(NULL, sizeof(*worker->page), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (worker->page == MAP_FAILED)
@@ -155,7 +162,7 @@ static int open_outlets(struct worker_process *worker, int ends[2 * N_OUTLETS])
 	for (int i = 0; i < N_OUTLETS; i++) {
 		struct outlet *outlet = &worker->outlets[i];
 
-		outlet->tail = &worker->page->tails[i];
+		outlet->tail = worker->page_is_whole ? &worker->page->tails[i] : NULL;
 		if (outlet_open(outlet) != 0)
 			return -1;
 		ends[2 * i] = outlet->ends[0];
@@ -341,4 +348,19 @@ void worker_last_words(const struct worker_process *worker, struct evbuffer *out
 bool worker_running(const struct worker_process *worker, struct progress *out)
 {
 	return progress_read(&worker->page->progress, out);
+}
+
+void worker_take_waiting(struct worker_process *worker)
+{
+	struct frame frame = {.type = FRAME_RESULTS};
+	uint8_t *head;
+
+	if (!worker->page_is_whole || worker_was_severed(worker) ||
+	    !outbox_take(&worker->page->outbox, worker->n_heard, &head, &frame.head_bytes,
+			 &frame.payload))
+		return;
+	frame.head = head;
+	worker->events->on_frame(worker->owner, &frame);
+	free(head);
+	blob_unref(frame.payload);
 }

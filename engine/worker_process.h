@@ -49,6 +49,10 @@ bool worker_is_careful(const struct worker_process *worker);
 /* Whether a signal has stopped it. */
 bool worker_is_stopped(const struct worker_process *worker);
 
+/* Results that wait in it for company, if any, come by on_frame at once.  Not those of one that was
+ * severed: they may be of the task that did it. */
+void worker_take_waiting(struct worker_process *worker);
+
 /* Once it is dead: add the end of what it, its command or its shell's line wrote to stdout and
  * stderr since its last result to `out` and `err`, WORDS_BYTES of each at most. */
 #define WORDS_BYTES ((size_t)64 << 10)

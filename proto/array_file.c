@@ -40,7 +40,8 @@ int array_file_open(struct array_file *file, const char *path, struct ipp_error 
 {
 	int rc;
 
-	*file = (struct array_file){.path = path, .fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
+	*file = (struct array_file){.path = path,
+				    .fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
 	if (file->fd < 0)
 		return ipp_fail(err, errno, "%s: %m", path);
 	rc = map(file, err);

@@ -12,7 +12,8 @@
 
 /* int ipp_fail(struct ipp_error *err, int code, const char *fmt, ...)
  * Fill *err (borrows; may be NULL) and return -code.  `code` is a positive errno value; %m in `fmt`
- * prints it, and a control character becomes a ?.  A macro, so that compilers and analyzers see in the caller that it is never 0. */
+ * prints it, and a control character becomes a ?.  A macro, so that compilers and analyzers see in
+ * the caller that it is never 0. */
 #define ipp_fail(...) ipp_failure(ipp_describe(__VA_ARGS__))
 
 int ipp_describe(struct ipp_error *err, int code, const char *fmt, ...)

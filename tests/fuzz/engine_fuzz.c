@@ -155,6 +155,11 @@ bool worker_running(const struct worker_process *worker, struct progress *out)
 	return progress_read(&worker->progress, out);
 }
 
+void worker_take_waiting(struct worker_process *worker)
+{
+	(void)worker;
+}
+
 /* ---- the controller ---- */
 
 static struct link *in_controller;

@@ -9,6 +9,7 @@
 #include "engine/capture.h"
 #include "engine/ipp/module.h"
 #include "engine/orphans.h"
+#include "engine/progress.h"
 #include "engine/runtime.h"
 #include "engine/runtimes/object.h"
 #include "engine/worker.h"
@@ -357,8 +358,10 @@ static void next_cb(evutil_socket_t fd, short what, void *arg)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
+	static struct outbox outbox;
 	struct progress page = {0};
 
+	outbox.n_results = outbox.head_bytes = outbox.payload_bytes = 0;
 	source = (struct source){data, bytes};
 	progress = &page;
 	memset(is_open, 0, sizeof(is_open));
@@ -367,7 +370,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	if (!next)
 		abort();
 	event_active(next, 0, 0);
-	worker_run(loop, end_join(&in_engine, loop, &engine_events), progress, 3, -1, -1);
+	worker_run(loop, end_join(&in_engine, loop, &engine_events), progress, &outbox, 3, -1, -1);
 	if (in_engine)
 		end_closed(&in_engine, in_engine, NULL);
 	event_free(next);

@@ -107,6 +107,26 @@ npy()
 	END
 }
 
+two_printed() { [ "$(wc -l <printed)" = 2 ]; }
+
+@test "results of short tasks do not wait for the long one behind them" {
+	mkfifo gate
+	: >short
+	ipp-run map --engines 1 --chunk 3 --unordered "$sample:await" ::: short short gate >printed &
+	wait_until 20 two_printed
+	: >gate
+	wait $!
+	[ "$(cat printed)" = $'short\nshort\ngate' ]
+}
+
+@test "tasks that ended before one that kills its worker are not run again" {
+	ipp map --engines 1 --chunk 4 -k "$sample:note_and_crash" ::: 0 1 2 3 4
+	show
+	[ "$status" = 1 ]
+	[ "$output" = $'0\n1\n2\n4' ]
+	[ "$(sort ran | uniq -c | tr -s ' ')" = $' 1 0\n 1 1\n 1 2\n 1 3\n 1 4' ]
+}
+
 @test "map over the rows of an array: numbers of one axis, arrays of more" {
 	npy ints.npy '<i8' '(3,)' '<3q' 3 -4 9007199254740993
 	npy a=b.npy '<f8' '(2,)' '<2d' 2.5 -1e300

@@ -11,7 +11,7 @@ IPP_MODULE
 
 ipp_function square, place, say, weigh, last_byte, long_text, matrix, sum, twice_said, complain,
 	silent, nothing, count, crash, leave, hang, double_it, count_w, has_v, store_after_gate,
-	store_badly, give_badly, itself, digits;
+	store_badly, give_badly, itself, digits, await, row_sum, note_and_crash;
 
 int square(struct ipp_call *call)
 {
@@ -72,6 +72,29 @@ int last_byte(struct ipp_call *call)
 int itself(struct ipp_call *call)
 {
 	return ipp_return(call, ipp_item(call));
+}
+
+/* Opens the file that the item names, if any, and is what it is then: a fifo makes it wait. */
+int await(struct ipp_call *call)
+{
+	const char *name = ipp_item(call)->text;
+	FILE *file = *name ? fopen(name, "r") : NULL;
+
+	if (file)
+		fclose(file);
+	return ipp_return(call, ipp_item(call));
+}
+
+/* Of the item, an array of <f8: its last bit tells in which order it was made.  It takes 20 ms. */
+int row_sum(struct ipp_call *call)
+{
+	const struct ipp_value *row = ipp_item(call);
+	double total = 0;
+
+	usleep(20000);
+	for (size_t i = 0; i < row->bytes / sizeof(double); i++)
+		total = total * 1.0000001 + ((const double *)row->data)[i] / 3;
+	return ipp_return_real(call, total);
 }
 
 /* The item's text. */
@@ -170,6 +193,18 @@ int crash(struct ipp_call *call)
 	if (ipp_item(call)->text[0] == '3')
 		raise(SIGSEGV);
 	return 0;
+}
+
+/* Adds a line to the file "ran", and crashes at item 3. */
+int note_and_crash(struct ipp_call *call)
+{
+	FILE *ran = fopen("ran", "a");
+
+	fprintf(ran, "%s\n", ipp_item(call)->text);
+	fclose(ran);
+	if (strcmp(ipp_item(call)->text, "3") == 0)
+		raise(SIGSEGV);
+	return ipp_return(call, ipp_item(call));
 }
 
 int leave(struct ipp_call *call)

@@ -53,6 +53,29 @@ show()
 	[ "$(wc -l <"$home/ids")" = 4 ]
 }
 
+@test "rows of an array give on two nodes what they give on one, though an engine is killed" {
+	home=$IPP_TEST_CLUSTER/home/alice
+	rm -f "$home"/{results,notices,goes_on}
+	cp "$(realpath "${B:-build/release}")/tests/modules/sample.so" "$slurm_tests/../data/X.npy" "$home"
+	chmod 644 "$home"/{sample.so,X.npy}
+	start_batch -N2 -n4 --ntasks-per-node=2 --no-kill --ipp-engines <<-END
+		#!/bin/bash
+		ipp-run map ./sample.so:row_sum @X.npy >results 2>notices
+		echo "code \$?" >>notices
+		until [ -e goes_on ]; do sleep 0.05; done
+		ipp-run ids >ids
+	END
+	wait_until 30 some_done
+	as root n2 pkill -KILL -x -o ipp-engine
+	wait_until 30 map_ended
+	show
+	noticed "^ipp-run: engine [0-3] on n2 was lost: its process ended"
+	noticed "^code 0"
+	finish
+	[ "$(wc -l <"$home/results")" = 500 ]
+	as alice n1 ipp-run map --engines 8 ./sample.so:row_sum @X.npy | cmp - "$home/results"
+}
+
 @test "all of ours on a node is killed: its engines are named, and the map completes on the other" {
 	start_map 60
 	n_lost=$(as root n2 pgrep -c -x ipp-engine)

@@ -126,6 +126,11 @@ bool worker_running(const struct worker_process *process, struct progress *out)
 	return progress_read(&process->progress, out);
 }
 
+void worker_take_waiting(struct worker_process *process)
+{
+	(void)process;
+}
+
 static int setup(void **state)
 {
 	static const struct engine_options options = {.rank = 3};

@@ -12,6 +12,7 @@
 
 static struct event_base *base;
 static struct peer *worker;
+static struct worker_page *page;
 static struct progress *progress;
 static pid_t pid;
 
@@ -22,14 +23,15 @@ static int setup(void **state)
 	(void)state;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends),
 			 0);
-	progress = mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-			-1, 0);
-	assert_true(progress != MAP_FAILED);
+	page = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_true(page != MAP_FAILED);
+	progress = &page->progress;
 	pid = fork();
 	if (pid == 0) {
 		base = event_base_new();
 		close(ends[0]);
-		worker_run(base, ends[1], progress, 3, capture_open(), capture_open());
+		worker_run(base, ends[1], progress, &page->outbox, 3, capture_open(),
+			   capture_open());
 		event_base_free(base);
 		_exit(0);
 	}
@@ -52,7 +54,7 @@ static int teardown(void **state)
 	peer_free(worker);
 	event_base_free(base);
 	waitpid(pid, &status, 0); /* it ends when its link does */
-	munmap(progress, sizeof(*progress));
+	munmap(page, sizeof(*page));
 	assert_int_equal(status, 0);
 	return 0;
 }
@@ -187,6 +189,95 @@ static void results_do_not_wait_for_a_command_that_runs(void **state)
 	turn_until(base, n_results() == 21);
 	unlink(fifo);
 	rmdir(folder);
+}
+
+static void give_texts(uint64_t request, const char *const *texts, size_t n)
+{
+	Ipp__Tasks tasks = IPP__TASKS__INIT;
+	uint64_t bytes[8];
+	char all[256] = "";
+	struct blob *payload;
+
+	tasks.request = request;
+	tasks.count = n;
+	tasks.n_item_bytes = n;
+	tasks.item_bytes = bytes;
+	for (size_t i = 0; i < n; i++) {
+		bytes[i] = strlen(texts[i]);
+		strcat(all, texts[i]);
+	}
+	payload = blob_copy(all, strlen(all));
+	link_send(worker->link, FRAME_TASKS, &tasks.base, payload);
+	blob_unref(payload);
+}
+
+/* What is in the outbox, as its engine takes it; NULL: nothing. */
+static Ipp__Results *take_waiting(uint64_t n_heard)
+{
+	Ipp__Results *results;
+	struct blob *payload;
+	size_t head_bytes;
+	uint8_t *head;
+
+	if (!outbox_take(&page->outbox, n_heard, &head, &head_bytes, &payload))
+		return NULL;
+	assert_null(payload);
+	results = ipp__results__unpack(NULL, head_bytes, head);
+	assert_non_null(results);
+	free(head);
+	return results;
+}
+
+static void results_of_functions_can_be_taken_while_a_long_task_runs(void **state)
+{
+	char fifo[] = "/tmp/worker_test.XXXXXX";
+	const char *const items[] = {"", "/dev/null", fifo, ""};
+	Ipp__Results *results;
+	size_t n_taken = 0;
+	int fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(fifo));
+	assert_int_equal(rmdir(fifo), 0);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	call(7, "native", "sample.so:await", NULL);
+	give_texts(7, items, 4);
+	turn_until(base, progress->running && progress->index == 2);
+	/* Where the first took a millisecond, it was sent. */
+	turn_until(base, n_results() + page->outbox.n_results == 2);
+	assert_null(take_waiting(worker->n + 1)); /* what comes on the link is first */
+	results = take_waiting(worker->n);
+	if (results) {
+		n_taken = results->n_results;
+		assert_int_equal(results->request, 7);
+		assert_int_equal(results->results[n_taken - 1]->index, 1);
+		assert_string_equal(results->results[n_taken - 1]->value->text, "/dev/null");
+		ipp__results__free_unpacked(results, NULL);
+	}
+	assert_int_equal(n_results() + n_taken, 2);
+	assert_null(take_waiting(worker->n));
+	turn_until(base, (fd = open(fifo, O_WRONLY | O_NONBLOCK)) >= 0);
+	close(fd);
+	turn_until(base, n_results() + n_taken == 4);
+	unlink(fifo);
+}
+
+/* Functions may write where they should not. */
+static void an_outbox_that_was_scribbled_on_is_left_alone(void **state)
+{
+	struct outbox *outbox = &page->outbox;
+
+	(void)state;
+	outbox->n_results = 1;
+	outbox->head_bytes = OUTBOX_HEAD_BYTES + 1;
+	assert_null(take_waiting(0));
+	outbox->head_bytes = 0;
+	outbox->payload_bytes = UINT32_MAX;
+	assert_null(take_waiting(0));
+	outbox->payload_bytes = 0;
+	outbox->held = 1;
+	assert_null(take_waiting(0));
+	outbox->held = outbox->n_results = 0;
 }
 
 static void every_task_of_a_call_that_cannot_be_opened_says_why(void **state)
@@ -332,6 +423,8 @@ int main(void)
 		TEST(what_a_command_wrote_is_the_payload),
 		TEST(its_page_says_which_task_runs),
 		TEST(results_do_not_wait_for_a_command_that_runs),
+		TEST(results_of_functions_can_be_taken_while_a_long_task_runs),
+		TEST(an_outbox_that_was_scribbled_on_is_left_alone),
 		TEST(every_task_of_a_call_that_cannot_be_opened_says_why),
 		TEST(a_pushed_array_is_what_functions_see),
 		TEST(an_argument_that_is_shorter_than_its_shape_fails_its_tasks),

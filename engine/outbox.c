@@ -1,0 +1,105 @@
+#include "engine/outbox.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/blob.h"
+#include "proto/frame.h"
+#include "proto/link.h"
+
+static bool try_hold(struct outbox *outbox)
+{
+	return __atomic_exchange_n(&outbox->held, 1, __ATOMIC_ACQUIRE) == 0;
+}
+
+static void let_go(struct outbox *outbox)
+{
+	__atomic_store_n(&outbox->held, 0, __ATOMIC_RELEASE);
+}
+
+/* The engine holds it for the time of a copy. */
+static void hold(struct outbox *outbox)
+{
+	while (!try_hold(outbox))
+		sched_yield();
+}
+
+static void empty(struct outbox *outbox)
+{
+	outbox->n_results = outbox->head_bytes = outbox->payload_bytes = 0;
+}
+
+bool outbox_open(struct outbox *outbox, size_t head_bytes, size_t payload_bytes)
+{
+	hold(outbox);
+	if (head_bytes <= OUTBOX_HEAD_BYTES - outbox->head_bytes &&
+	    payload_bytes <= OUTBOX_PAYLOAD_BYTES - outbox->payload_bytes)
+		return true;
+	let_go(outbox);
+	return false;
+}
+
+void outbox_close(struct outbox *outbox, size_t head_bytes, size_t payload_bytes)
+{
+	outbox->head_bytes += (uint32_t)head_bytes;
+	outbox->payload_bytes += (uint32_t)payload_bytes;
+	outbox->n_results++;
+	let_go(outbox);
+}
+
+int outbox_send(struct outbox *outbox, struct link *link)
+{
+	struct blob *payload = NULL;
+	int rc = 0;
+
+	hold(outbox);
+	if (outbox->payload_bytes > 0) {
+		payload = blob_copy(outbox->payload, outbox->payload_bytes);
+		rc = payload ? 0 : -ENOMEM;
+	}
+	if (rc == 0 && outbox->n_results > 0) {
+		link_forward(link, FRAME_RESULTS, outbox->head, outbox->head_bytes, payload);
+		outbox->n_sent++;
+		empty(outbox);
+	}
+	let_go(outbox);
+	blob_unref(payload);
+	return rc;
+}
+
+/* User code runs beside it: each length is read once, and checked. */
+static bool copy_out(const struct outbox *outbox, uint8_t **head, size_t *head_bytes,
+		     struct blob **payload)
+{
+	const uint32_t payload_bytes = __atomic_load_n(&outbox->payload_bytes, __ATOMIC_RELAXED);
+
+	*head_bytes = __atomic_load_n(&outbox->head_bytes, __ATOMIC_RELAXED);
+	if (*head_bytes > OUTBOX_HEAD_BYTES || payload_bytes > OUTBOX_PAYLOAD_BYTES)
+		return false;
+	*head = malloc(*head_bytes + 1);
+	*payload = payload_bytes > 0 ? blob_copy(outbox->payload, payload_bytes) : NULL;
+	if (!*head || (payload_bytes > 0 && !*payload)) {
+		free(*head);
+		blob_unref(*payload);
+		return false;
+	}
+	memcpy(*head, outbox->head, *head_bytes);
+	return true;
+}
+
+bool outbox_take(struct outbox *outbox, uint64_t n_heard, uint8_t **head, size_t *head_bytes,
+		 struct blob **payload)
+{
+	bool taken = false;
+
+	if (!try_hold(outbox))
+		return false;
+	if (outbox->n_results > 0 && outbox->n_sent == n_heard)
+		taken = copy_out(outbox, head, head_bytes, payload);
+	if (taken)
+		empty(outbox);
+	let_go(outbox);
+	return taken;
+}
