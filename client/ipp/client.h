@@ -208,7 +208,8 @@ enum ipp_ending {
 	IPP_EITHER,
 };
 
-/* How requests have to end for another to begin; all zero: all of them, and well. */
+/* How requests have to end for another to begin; all zero: all of them, and well.  One that was
+ * drained, see ipp_drain(), has not ended: what it keeps from beginning ends with -ETIME. */
 struct ipp_condition {
 	bool any; /* one of them is enough */
 	enum ipp_ending ending;
@@ -367,9 +368,10 @@ uint64_t ipp_request_id(const struct ipp_request *request);
 
 /* A call or a push that waits, runs, or has ended. */
 struct ipp_request_info {
-	uint64_t id;		      /* people write it CLIENT.NUMBER: its upper and lower half */
-	const char *label;	      /* what its client called it; "" when it did not */
-	const char *state;	      /* "waiting", "running", "done", "failed", "cancelled" */
+	uint64_t id;	   /* people write it CLIENT.NUMBER: its upper and lower half */
+	const char *label; /* what its client called it; "" when it did not */
+	/* "waiting", "running", "done", "failed", "cancelled", "drained" */
+	const char *state;
 	uint64_t tasks, done, failed; /* tasks so far */
 	int64_t submitted_us;	      /* CLOCK_REALTIME of the controller's node */
 	int64_t started_us, ended_us; /* 0: not yet */
