@@ -28,16 +28,24 @@ static bool has_moved(struct engine *engine)
 	return moved;
 }
 
+/* It has ended no task for a period, whatever else it says. */
+static bool is_stuck(const struct heartbeat *heartbeat, const struct engine *engine)
+{
+	return engine->in_flight.n_tasks > 0 &&
+	       heartbeat->last_us - engine->since_us > 1000LL * heartbeat->period_ms;
+}
+
 static void listen_to(struct heartbeat *heartbeat, struct engine *engine, bool late)
 {
+	const bool moved = has_moved(engine);
 	char why[128];
 
-	if (has_moved(engine) || late || !engine_owes(engine)) {
+	if (late || !engine_owes(engine)) {
 		engine->pulse.silent = 0;
 		return;
 	}
-	engine->pulse.silent++;
-	if (engine->pulse.silent == 1) {
+	engine->pulse.silent = moved ? 0 : engine->pulse.silent + 1;
+	if (engine->pulse.silent == 1 || (moved && is_stuck(heartbeat, engine))) {
 		link_send(engine->link, FRAME_PROBE, NULL, NULL);
 	} else if (engine->pulse.silent > HEARTBEAT_PERIODS) {
 		snprintf(why, sizeof(why), "it has been silent for %.3g s; is it stopped%s?",

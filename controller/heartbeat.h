@@ -2,8 +2,9 @@
  * kernel keeps open and alive.
  *
  * An engine that owes an answer and sends nothing, nor takes what it is sent, is probed after one
- * period and given up HEARTBEAT_PERIODS later.  A controller that finds itself late, because it was
- * stopped or the machine was, charges nobody.  Thread: loop thread only. */
+ * period and given up HEARTBEAT_PERIODS later.  One that ends no task is probed as well, whatever
+ * else it says, for it looks then whether its worker is stopped.  A controller that finds itself
+ * late, because it was stopped or the machine was, charges nobody.  Thread: loop thread only. */
 #ifndef IPP_CONTROLLER_HEARTBEAT_H
 #define IPP_CONTROLLER_HEARTBEAT_H
 

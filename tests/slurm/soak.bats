@@ -128,7 +128,7 @@ faults()
 pause()
 {
 	touch "$home/pause"
-	wait_until 300 [ -e "$home/rests" ]
+	wait_until 300 [ -e "$home/rests" ] || { cat "$home/job.out"; return 1; }
 }
 
 go_on()
@@ -191,7 +191,7 @@ lived_on()
 	go_on
 	faults $((seconds - seconds / 4))
 	touch "$home/stop"
-	pause || { cat "$home/job.out"; false; }
+	pause
 	usage >"$BATS_TEST_TMPDIR/usage.after"
 	wait_until 10 are_the_same before || diff "$BATS_TEST_TMPDIR"/{before,now}
 	go_on

@@ -67,6 +67,19 @@ static void an_engine_that_answers_its_probes_lives(void **state)
 	assert_false(busy->closed);
 }
 
+/* As one that is asked for tasks back and has none to give, with a worker that is stopped. */
+static void an_engine_that_speaks_and_ends_no_task_is_probed_as_well(void **state)
+{
+	uint64_t request;
+	struct peer *client = client_joins(&request), *engine = engine_joins(0);
+
+	(void)state;
+	map(client, request, 1);
+	turn_until(base, count(engine, FRAME_TASKS) == 1);
+	turn_until(base, (say_something(engine), count(engine, FRAME_PROBE) >= 2));
+	assert_false(engine->closed);
+}
+
 static void an_engine_that_owes_nothing_is_left_in_peace(void **state)
 {
 	struct peer *idle = engine_joins(0), *busy = engine_joins(1);
@@ -115,6 +128,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_silent_engine_is_probed_then_lost_and_its_tasks_go_elsewhere),
 		TEST(an_engine_that_answers_its_probes_lives),
+		TEST(an_engine_that_speaks_and_ends_no_task_is_probed_as_well),
 		TEST(an_engine_that_owes_nothing_is_left_in_peace),
 		TEST(a_controller_that_was_stopped_charges_nobody),
 		TEST(an_engine_that_does_not_say_that_it_stopped_a_task_is_lost),
