@@ -41,6 +41,15 @@ predictions() { jq -c .predictions; }
 	[[ $stderr == "ipp-run: engine "?" on "*" was lost: it has been silent for 8 s; is it stopped?; its "*" tasks go elsewhere" ]]
 }
 
+@test "what an engine that is killed leaves running is ended by its guard" {
+	start 1
+	ipp-run execute 'setsid sleep 1000 & sleep 1001 &'
+	wait_until 10 n_run sleep 2
+	kill -9 "$(ours ipp-engine)"
+	wait_until 10 n_run sleep 0
+	ipp-run stop
+}
+
 @test "a stopped engine comes back" {
 	start 1
 	engine=$(ours ipp-engine)
@@ -262,6 +271,23 @@ memory() { awk '/^Pss:/ { print $2 }' "/proc/$1/smaps_rollup"; }
 	[[ $stderr == *"engine "[01]" on "*" can run nothing: cannot run $PWD/broken/ipp-worker: Permission denied"* ]]
 	((SECONDS - ipp_at < 30)) # of the 60 that engines are given
 	wait_until 5 none_left
+}
+
+@test "an engine whose workers end as soon as they are started leaves, and says so" {
+	mkdir broken
+	cp "$programs"/ipp-* broken
+	PATH=$PWD/broken:$PATH
+	start 2
+	rm broken/ipp-worker
+	printf '#!/bin/sh\nexit 3\n' >broken/ipp-worker
+	chmod +x broken/ipp-worker
+	kill -9 "$(ours ipp-worker | tail -n 1)"
+	one_is_left() { [ "$(ipp-run ids | wc -l)" = 1 ]; }
+	wait_until 20 one_is_left
+	grep -x "ipp-engine: rank [01]: its worker ends as soon as it is started: leaving" .slurm-ipp/local-*.log
+	ipp map -- echo ::: a
+	[ "$output" = a ]
+	ipp-run stop
 }
 
 @test "a missing program is named" {

@@ -28,6 +28,12 @@ load helper
 	ipp apply --targets 0,2-3 -- sh -c 'awk "{print \$4}" /proc/$PPID/stat'
 	show
 	[ "$output" = "$expected" ] # the engine is its worker's parent
+	# shellcheck disable=SC2016
+	for targets in all:0,1,2,3 1:3:1,2 0:4:3:0,3; do
+		ipp apply --targets "${targets%:*}" -- sh -c 'echo $IPP_RANK'
+		show
+		[ "$(paste -sd, <<<"$output")" = "${targets##*:}" ]
+	done
 	ipp-run stop
 }
 

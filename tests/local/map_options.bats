@@ -227,6 +227,11 @@ x' b c
 	[[ $(sed -n 2p log) == *$'sh $\'a\\nx\'' ]]
 }
 
+@test "the job log says -1 of a task whose end was not its own" {
+	ipp map --engines 1 -k --task-timeout 0.2 --joblog log -- sleep ::: 1000 0
+	[ "$(cut -f 1,7,8 log | tail -n +2)" = $'1\t-1\t0\n2\t0\t0' ]
+}
+
 # two_done: the map's items 1 and 2 have ended; item 0 has not
 two_done() { ipp-run queue --json | jq -e '.done == 2' >/dev/null; }
 # shellcheck disable=SC2016
