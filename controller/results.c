@@ -21,7 +21,7 @@ static bool count_result(struct engine *engine, struct request *request, Ipp__Re
 		slices_finish_first(&engine->in_flight);
 		request->n_done++;
 		request->n_failed += failed;
-		return false;
+		return changed;
 	}
 	request_learn(request, result->elapsed_us, expected_us);
 	engine->in_flight_us -= expected_us;
