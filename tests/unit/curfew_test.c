@@ -49,6 +49,9 @@ static bool was_asked(off_t times)
 	return stat(path, &found) == 0 && found.st_size >= times;
 }
 
+static struct peer *client, *engine;
+static uint64_t request;
+
 static int set_up(void **state)
 {
 	char path[PATH_MAX];
@@ -56,7 +59,10 @@ static int set_up(void **state)
 	snprintf(path, sizeof(path), "%s/asked", folder);
 	unlink(path);
 	slurm_says(100000);
-	return setup(state);
+	setup(state);
+	engine = engine_joins(-1);
+	client = client_joins(&request);
+	return 0;
 }
 
 static void await_answer(off_t times)
@@ -65,34 +71,31 @@ static void await_answer(off_t times)
 	turn_a_while(base);
 }
 
-static void assert_drained(struct peer *client, const char *why)
+static void assert_drained(struct peer *owner, const char *why)
 {
 	Ipp__Ended *ended;
 
-	turn_until(base, count(client, FRAME_ENDED) == 1);
-	ended = peer_message(client, latest(client, FRAME_ENDED), &ipp__ended__descriptor);
+	turn_until(base, count(owner, FRAME_ENDED) == 1);
+	ended = peer_message(owner, latest(owner, FRAME_ENDED), &ipp__ended__descriptor);
 	assert_true(ended->drained);
 	if (!strstr(ended->why, why))
 		fail_msg("'%s' lacks '%s'", ended->why, why);
 	ipp__ended__free_unpacked(ended, NULL);
 }
 
-static void drain(struct peer *client, uint64_t request)
+static void drain(struct peer *who, uint64_t map)
 {
 	Ipp__Drain message = IPP__DRAIN__INIT;
 
-	message.request = request;
-	link_send(client->link, FRAME_DRAIN, &message.base, NULL);
+	message.request = map;
+	link_send(who->link, FRAME_DRAIN, &message.base, NULL);
 }
 
 static void a_task_that_would_end_after_the_job_is_not_begun(void **state)
 {
-	struct peer *engine = engine_joins(-1), *client;
-	uint64_t request;
 
 	(void)state;
 	slurm_says(1000);
-	client = client_joins(&request);
 	map(client, request, 3);
 	assert_given(engine, 1, 0);
 	await_answer(1);
@@ -106,13 +109,10 @@ static void a_task_that_would_end_after_the_job_is_not_begun(void **state)
 
 static void a_job_that_was_given_more_time_goes_on(void **state)
 {
-	struct peer *engine = engine_joins(-1), *client;
 	const time_t start = time(NULL);
-	uint64_t request;
 
 	(void)state;
 	slurm_says(1000);
-	client = client_joins(&request);
 	map(client, request, 3);
 	assert_given(engine, 1, 0);
 	await_answer(1);
@@ -125,12 +125,9 @@ static void a_job_that_was_given_more_time_goes_on(void **state)
 
 static void what_still_runs_shortly_before_the_end_is_given_up(void **state)
 {
-	struct peer *engine = engine_joins(-1), *client;
-	uint64_t request;
 
 	(void)state;
 	slurm_says(6);
-	client = client_joins(&request);
 	map(client, request, 1);
 	assert_given(engine, 1, 0);
 	assert_drained(client, "the job ends in");
@@ -141,11 +138,10 @@ static void what_still_runs_shortly_before_the_end_is_given_up(void **state)
 
 static void after_a_signal_nothing_begins_and_what_runs_ends(void **state)
 {
-	struct peer *engine = engine_joins(-1), *client, *other;
-	uint64_t request, others;
+	struct peer *other;
+	uint64_t others;
 
 	(void)state;
-	client = client_joins(&request);
 	other = client_joins(&others);
 	map(client, request, 2);
 	assert_given(engine, 1, 0);
@@ -161,11 +157,8 @@ static void after_a_signal_nothing_begins_and_what_runs_ends(void **state)
 
 static void a_map_whose_last_task_runs_is_let_end(void **state)
 {
-	struct peer *engine = engine_joins(-1), *client;
-	uint64_t request;
 
 	(void)state;
-	client = client_joins(&request);
 	map(client, request, 1);
 	assert_given(engine, 1, 0);
 	curfew_fall(&cluster, SIGUSR1);
@@ -178,11 +171,10 @@ static void a_map_whose_last_task_runs_is_let_end(void **state)
 
 static void a_client_drains_its_own_map_alone(void **state)
 {
-	struct peer *engine = engine_joins(-1), *client, *other;
-	uint64_t request, others;
+	struct peer *other;
+	uint64_t others;
 
 	(void)state;
-	client = client_joins(&request);
 	other = client_joins(&others);
 	map(client, request, 2);
 	assert_given(engine, 1, 0);
@@ -200,12 +192,8 @@ static void a_client_drains_its_own_map_alone(void **state)
 static void a_map_without_items_is_drained_at_once(void **state)
 {
 	Ipp__Call call = IPP__CALL__INIT;
-	struct peer *client;
-	uint64_t request;
 
 	(void)state;
-	engine_joins(-1);
-	client = client_joins(&request);
 	call.request = request;
 	link_send(client->link, FRAME_CALL, &call.base, NULL);
 	drain(client, request);
@@ -213,11 +201,11 @@ static void a_map_without_items_is_drained_at_once(void **state)
 }
 
 /* The last frame ENDED, of which there are n by now. */
-static void assert_drained_too(struct peer *client, size_t n, uint64_t request, const char *why)
+static void assert_drained_too(size_t n, uint64_t which, const char *why)
 {
 	Ipp__Ended *ended;
 
-	assert_ended(client, n, request, why);
+	assert_ended(client, n, which, why);
 	ended = peer_message(client, latest(client, FRAME_ENDED), &ipp__ended__descriptor);
 	assert_true(ended->drained);
 	ipp__ended__free_unpacked(ended, NULL);
@@ -225,13 +213,10 @@ static void assert_drained_too(struct peer *client, size_t n, uint64_t request, 
 
 static void what_comes_after_a_drained_map_however_that_was_to_end_is_drained_too(void **state)
 {
-	struct peer *engine = engine_joins(-1), *client;
 	Ipp__Condition when = IPP__CONDITION__INIT;
 	Ipp__Call call = IPP__CALL__INIT;
-	uint64_t request;
 
 	(void)state;
-	client = client_joins(&request);
 	map(client, request, 2);
 	assert_given(engine, 1, 0);
 	call.after = &request;
@@ -248,26 +233,21 @@ static void what_comes_after_a_drained_map_however_that_was_to_end_is_drained_to
 	drain(client, request);
 	turn_a_while(base);
 	answer_one(engine, request, 0, 1);
-	assert_drained_too(client, 5, request + 4,
-			   "it was to run after request 1.2, which was drained");
+	assert_drained_too(5, request + 4, "it was to run after request 1.2, which was drained");
 	call.after = &request; /* ended before */
 	call.request = request + 5;
 	call_map(client, &call, 1);
-	assert_drained_too(client, 6, request + 5,
-			   "it was to run after request 1.1, which was drained");
+	assert_drained_too(6, request + 5, "it was to run after request 1.1, which was drained");
 	assert_state(client, request + 5, "drained", 0);
 	assert_int_equal(count(engine, FRAME_TASKS), 1);
 }
 
 static void who_comes_after_any_of_several_needs_none_that_was_drained(void **state)
 {
-	struct peer *engine = engine_joins(-1), *client;
 	Ipp__Condition when = IPP__CONDITION__INIT;
 	Ipp__Call call = IPP__CALL__INIT;
-	uint64_t request;
 
 	(void)state;
-	client = client_joins(&request);
 	map(client, request, 2);
 	assert_given(engine, 1, 0);
 	apply(client, request + 1, (uint32_t[]){0}, 1);
@@ -284,11 +264,10 @@ static void who_comes_after_any_of_several_needs_none_that_was_drained(void **st
 	drain(client, request);
 	turn_a_while(base);
 	answer_one(engine, request, 0, 1);
-	assert_drained_too(client, 1, request, "it was told to begin nothing more");
+	assert_drained_too(1, request, "it was told to begin nothing more");
 	assert_given(engine, 2, 0);
 	answer_failure(engine, request + 1, 0);
-	assert_drained_too(client, 2, request + 3,
-			   "it was to run after request 1.1, which was drained");
+	assert_drained_too(2, request + 3, "it was to run after request 1.1, which was drained");
 	assert_given(engine, 3, 0);
 	answer_one(engine, request + 2, 0, 1);
 	assert_given(engine, 4, 0); /* of the second that waited */
@@ -297,11 +276,8 @@ static void who_comes_after_any_of_several_needs_none_that_was_drained(void **st
 static void a_task_that_died_of_the_whole_steps_signal_runs_again_at_no_cost(void **state)
 {
 	Ipp__Result result = IPP__RESULT__INIT;
-	struct peer *engine = engine_joins(-1), *client;
-	uint64_t request;
 
 	(void)state;
-	client = client_joins(&request);
 	map(client, request, 1); /* without --retries */
 	assert_given(engine, 1, 0);
 	result.outcome = IPP__OUTCOME__KILLED;
@@ -319,12 +295,9 @@ static void a_task_that_died_of_the_whole_steps_signal_runs_again_at_no_cost(voi
 static void a_task_that_dies_so_again_and_again_is_given_up(void **state)
 {
 	Ipp__Result result = IPP__RESULT__INIT;
-	struct peer *engine = engine_joins(-1), *client;
 	const size_t runs = 17; /* the first, and 16 more */
-	uint64_t request;
 
 	(void)state;
-	client = client_joins(&request);
 	map(client, request, 1);
 	result.outcome = IPP__OUTCOME__KILLED;
 	result.code = SIGTERM;
@@ -340,12 +313,9 @@ static void a_task_that_dies_so_again_and_again_is_given_up(void **state)
 
 static void slurm_is_asked_again_when_it_did_not_answer(void **state)
 {
-	struct peer *engine = engine_joins(-1), *client;
-	uint64_t request;
 
 	(void)state;
 	script("ipp-launch", "echo >>%s/asked\nexit 1\n", folder);
-	client = client_joins(&request);
 	map(client, request, 2);
 	assert_given(engine, 1, 0);
 	await_answer(1);
