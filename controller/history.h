@@ -1,7 +1,9 @@
 /* controller/history.h - requests that have ended, for those who ask later.
  *
  * Bounded: the last HISTORY_MAX that kept no results, and as many that did; then how the last
- * HISTORY_STATES_MAX before them ended, for requests that are to run after one of them.
+ * HISTORY_STATES_MAX before them ended, for requests that are to run after one of them.  Of each of
+ * the former some 0.8 kB are kept, and a label of REQUEST_LABEL_MAX bytes at most; of the latter 16
+ * bytes: 4 MB in all, besides the results.
  * Thread: loop thread only. */
 #ifndef IPP_CONTROLLER_HISTORY_H
 #define IPP_CONTROLLER_HISTORY_H

@@ -45,6 +45,14 @@ waits='until [ -e go ]; do sleep 0.05; done; echo $1; sleep 0.1'
 	done
 }
 
+@test "what waits at the engines, as many as --hwm lets them have, is not begun either" {
+	start_map --hwm 100 -- sh -c "$waits" sh ::: $(seq 100)
+	kill -USR1 "$map"
+	touch go
+	ends 120
+	[[ "$(cat said)" == "ipp-run map: it was told to begin nothing more: "?" of 100 tasks have ended;"* ]]
+}
+
 @test "a map whose last tasks run ends as if nothing had been" {
 	start_map -- sh -c "$waits" sh ::: 1 2
 	kill -USR1 "$map"
