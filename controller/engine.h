@@ -63,7 +63,7 @@ double engine_owes_us(const struct engine *engine, uint64_t request);
 bool engine_owes(const struct engine *engine);
 
 /* It runs nothing of a request any more that was cancelled. */
-void engine_stopped(struct engine *engine, uint64_t request);
+void engine_stopped(struct engine *engine, uint64_t id);
 
 /* Hand it a slice of `request` (takes the slice). */
 void engine_give(struct engine *engine, struct request *request, struct slice *slice);

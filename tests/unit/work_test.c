@@ -11,7 +11,7 @@ enum { MAP = 7, OTHER = 8, REMOVAL = 9 };
 
 static struct event_base *base;
 static struct engine engine;
-static struct peer *controller, *worker; /* the other ends of the engine's links */
+static struct peer *controller, *inside; /* the other ends of the engine's links */
 static struct peer *to_controller;
 
 /* ---- in place of a child process ---- */
@@ -23,17 +23,17 @@ struct worker_process {
 	struct progress progress;
 };
 
-static void on_frame(void *process, struct link *link, const struct frame *frame)
+static void on_frame(void *worker, struct link *link, const struct frame *frame)
 {
-	const struct worker_process *one = process;
+	const struct worker_process *one = worker;
 
 	(void)link;
 	one->events->on_frame(one->owner, frame);
 }
 
-static void on_close(void *process, struct link *link, const struct ipp_error *why)
+static void on_close(void *worker, struct link *link, const struct ipp_error *why)
 {
-	(void)process;
+	(void)worker;
 	(void)link;
 	(void)why;
 }
@@ -44,7 +44,7 @@ struct worker_process *worker_start(struct event_base *loop, uint32_t rank, bool
 				    const struct worker_events *events, void *owner,
 				    struct ipp_error *err)
 {
-	struct worker_process *process = calloc(1, sizeof(*process));
+	struct worker_process *worker = calloc(1, sizeof(*worker));
 	int ends[2];
 
 	(void)rank;
@@ -52,83 +52,83 @@ struct worker_process *worker_start(struct event_base *loop, uint32_t rank, bool
 	(void)err;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends),
 			 0);
-	*process = (struct worker_process){.events = events, .owner = owner};
-	process->link = link_unix(loop, ends[0], &link_events, process);
-	link_trust(process->link);
-	worker = peer_unix(loop, ends[1]);
-	return process;
+	*worker = (struct worker_process){.events = events, .owner = owner};
+	worker->link = link_unix(loop, ends[0], &link_events, worker);
+	link_trust(worker->link);
+	inside = peer_unix(loop, ends[1]);
+	return worker;
 }
 
-void worker_free(struct worker_process *process)
+void worker_free(struct worker_process *worker)
 {
-	if (!process)
+	if (!worker)
 		return;
-	link_free(process->link);
-	peer_free(worker);
-	free(process);
+	link_free(worker->link);
+	peer_free(inside);
+	free(worker);
 }
 
-void worker_kill(struct worker_process *process)
+void worker_kill(struct worker_process *worker)
 {
-	(void)process;
+	(void)worker;
 	fail_msg("the worker was killed");
 }
 
-struct link *worker_link(const struct worker_process *process)
+struct link *worker_link(const struct worker_process *worker)
 {
-	return process->link;
+	return worker->link;
 }
 
-void worker_hold(struct worker_process *process, bool held)
+void worker_hold(struct worker_process *worker, bool held)
 {
-	progress_hold(&process->progress, held);
+	progress_hold(&worker->progress, held);
 }
 
-pid_t worker_pid(const struct worker_process *process)
+pid_t worker_pid(const struct worker_process *worker)
 {
-	(void)process;
+	(void)worker;
 	return 0;
 }
 
-struct progress worker_progress(const struct worker_process *process)
+struct progress worker_progress(const struct worker_process *worker)
 {
-	return process->progress;
+	return worker->progress;
 }
 
-bool worker_was_severed(const struct worker_process *process)
+bool worker_was_severed(const struct worker_process *worker)
 {
-	(void)process;
+	(void)worker;
 	return false;
 }
 
-bool worker_is_careful(const struct worker_process *process)
+bool worker_is_careful(const struct worker_process *worker)
 {
-	(void)process;
+	(void)worker;
 	return false;
 }
 
-bool worker_is_stopped(const struct worker_process *process)
+bool worker_is_stopped(const struct worker_process *worker)
 {
-	(void)process;
+	(void)worker;
 	return false;
 }
 
-void worker_last_words(const struct worker_process *process, struct evbuffer *out,
+void worker_last_words(const struct worker_process *worker, struct evbuffer *out,
 		       struct evbuffer *err)
 {
-	(void)process;
+	(void)worker;
 	(void)out;
 	(void)err;
 }
 
-bool worker_running(const struct worker_process *process, struct progress *out)
+bool worker_running(const struct worker_process *worker, struct progress *out)
 {
-	return progress_read(&process->progress, out);
+	return progress_read(&worker->progress, out);
 }
 
-void worker_take_waiting(struct worker_process *process)
+void worker_take_waiting(struct worker_process *worker)
 {
-	(void)process;
+	(void)worker;
 }
 
 static int setup(void **state)
@@ -207,12 +207,12 @@ static void reports(uint64_t request, uint64_t first, uint64_t n)
 	results.request = request;
 	results.n_results = n;
 	results.results = pointers;
-	link_send(worker->link, FRAME_RESULTS, &results.base, NULL);
+	link_send(inside->link, FRAME_RESULTS, &results.base, NULL);
 }
 
 static void holds(void)
 {
-	link_send(worker->link, FRAME_HOLD, NULL, NULL);
+	link_send(inside->link, FRAME_HOLD, NULL, NULL);
 	turn_until(base, !engine.holding);
 	turn_a_while(base);
 }
@@ -231,9 +231,9 @@ static void assert_sent(uint64_t request, uint64_t first, uint64_t n)
 {
 	Ipp__Tasks *tasks;
 
-	assert_true(worker->n > 0);
-	assert_int_equal(worker->frames[worker->n - 1].type, FRAME_TASKS);
-	tasks = peer_message(worker, worker->n - 1, &ipp__tasks__descriptor);
+	assert_true(inside->n > 0);
+	assert_int_equal(inside->frames[inside->n - 1].type, FRAME_TASKS);
+	tasks = peer_message(inside, inside->n - 1, &ipp__tasks__descriptor);
 	assert_int_equal(tasks->request, request);
 	assert_int_equal(tasks->first, first);
 	assert_int_equal(tasks->count, n);
@@ -251,15 +251,15 @@ static void what_waits_behind_the_task_that_runs_is_given_back(void **state)
 	assert_int_equal(work_recall(&engine, MAP), 7);
 	assert_int_equal(engine.queue.n_tasks, 3);
 	assert_true(progress_is_held(&engine.worker->progress));
-	turn_until(base, count(worker, FRAME_HOLD) == 1);
+	turn_until(base, count(inside, FRAME_HOLD) == 1);
 	reports(MAP, 0, 3);
 	holds();
 	assert_int_equal(engine.queue.n_tasks, 0);
-	assert_int_equal(count(worker, FRAME_TASKS), 2); /* as at first */
+	assert_int_equal(count(inside, FRAME_TASKS), 2); /* as at first */
 	assert_int_equal(count(controller, FRAME_RESULTS), 1);
 	assert_false(progress_is_held(&engine.worker->progress));
 	give(MAP, 9, 1);
-	turn_until(base, count(worker, FRAME_TASKS) == 3);
+	turn_until(base, count(inside, FRAME_TASKS) == 3);
 }
 
 static void what_is_not_of_the_map_stays_in_its_order(void **state)
@@ -275,11 +275,11 @@ static void what_is_not_of_the_map_stays_in_its_order(void **state)
 	assert_int_equal(work_recall(&engine, MAP), 5);
 	assert_int_equal(engine.queue.n_tasks, 1 + 1 + 4);
 	turn_a_while(base);
-	peer_forget(worker);
+	peer_forget(inside);
 	reports(MAP, 0, 1);
 	holds();
 	assert_int_equal(count(controller, FRAME_DONE), 1); /* to the removal */
-	assert_int_equal(count(worker, FRAME_TASKS), 2);
+	assert_int_equal(count(inside, FRAME_TASKS), 2);
 	assert_sent(OTHER, 3, 1);
 	runs(OTHER, 0); /* of another map the tasks behind it are counted as well */
 	assert_int_equal(work_recall(&engine, OTHER), 3);
@@ -328,7 +328,7 @@ static void a_map_that_is_not_there_holds_up_nobody(void **state)
 	assert_int_equal(work_recall(&engine, MAP), 0);
 	assert_false(progress_is_held(&engine.worker->progress));
 	turn_a_while(base);
-	assert_int_equal(count(worker, FRAME_HOLD), 0);
+	assert_int_equal(count(inside, FRAME_HOLD), 0);
 }
 
 /* Its end is known before its turn: that of task 2, which its worker died of. */
