@@ -58,7 +58,7 @@ struct worker {
 	struct link *link;
 	struct progress *progress;
 	struct outbox *outbox; /* results not sent yet: all of one request */
-	size_t n_gathered;     /* such results, less those that the engine has taken */
+	size_t n_gathered;     /* since the last frame, with those that the engine took */
 	int64_t gathered_since_us;
 	bool halted; /* at a task while held: it and what follows come anew after HOLD */
 	struct variables *variables;

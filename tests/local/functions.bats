@@ -119,6 +119,12 @@ two_printed() { [ "$(wc -l <printed)" = 2 ]; }
 	[ "$(cat printed)" = $'short\nshort\ngate' ]
 }
 
+@test "what is said beside empty arrays is told apart" {
+	ipp map --engines 1 --chunk 4 --json "$sample:say_empty" ::: a bc def g
+	show
+	[ "$(jq -s -c 'map(.stdout)' <<<"$output")" = '["a","bc","def","g"]' ]
+}
+
 @test "tasks that ended before one that kills its worker are not run again" {
 	ipp map --engines 1 --chunk 4 -k "$sample:note_and_crash" ::: 0 1 2 3 4
 	show

@@ -11,7 +11,7 @@ IPP_MODULE
 
 ipp_function square, place, say, weigh, last_byte, long_text, matrix, sum, twice_said, complain,
 	silent, nothing, count, crash, leave, hang, double_it, count_w, has_v, store_after_gate,
-	store_badly, give_badly, itself, digits, await, row_sum, note_and_crash;
+	store_badly, give_badly, itself, digits, await, row_sum, note_and_crash, say_empty;
 
 int square(struct ipp_call *call)
 {
@@ -205,6 +205,17 @@ int note_and_crash(struct ipp_call *call)
 	if (strcmp(ipp_item(call)->text, "3") == 0)
 		raise(SIGSEGV);
 	return ipp_return(call, ipp_item(call));
+}
+
+/* Prints the item, and returns an array without items. */
+int say_empty(struct ipp_call *call)
+{
+	const uint64_t shape[] = {0};
+	const struct ipp_value value = {
+		.kind = IPP_ARRAY, .dtype = "<f8", .shape = shape, .n_dims = 1};
+
+	printf("%s", ipp_item(call)->text);
+	return ipp_return(call, &value);
 }
 
 int leave(struct ipp_call *call)
