@@ -29,7 +29,7 @@ static int check_none_runs(struct ipp_error *err)
 }
 
 /* Beside the connection file: what engines have to say once nobody looks. */
-static int open_log(const char *connection_file, struct ipp_error *err)
+static int open_log(const char *connection_file, int flags, struct ipp_error *err)
 {
 	char *path = NULL;
 	int fd;
@@ -39,12 +39,24 @@ static int open_log(const char *connection_file, struct ipp_error *err)
 		return ipp_fail(err, ENOMEM, "out of memory");
 	fd = connection_make_folder(path, err);
 	if (fd == 0) {
-		fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
+		fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | flags,
 			  0600);
 		if (fd < 0)
 			fd = ipp_fail(err, errno, "cannot write the engines' log %s: %m", path);
 	}
 	free(path);
+	return fd;
+}
+
+/* Who starts one here at the same time waits until this descriptor is closed (gives), and finds
+ * ours.  Some file systems have no locks. */
+static int lock(const char *connection_file, struct ipp_error *err)
+{
+	struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	const int fd = open_log(connection_file, 0, err);
+
+	if (fd >= 0)
+		fcntl(fd, F_OFD_SETLKW, &all);
 	return fd;
 }
 
@@ -89,12 +101,16 @@ static int start_and_save(unsigned n, unsigned timeout_ms, struct ipp_error *err
 	const char *job = getenv("SLURM_JOB_ID");
 	char *path = connection_path(job && *job ? job : "local");
 	struct connection connection = {0};
-	int log, rc;
+	int locked, log, rc;
 
 	if (!path)
 		return ipp_fail(err, ENOENT,
 				"HOME is not set, so later commands could not find the cluster");
-	rc = log = open_log(path, err);
+	rc = locked = lock(path, err);
+	if (rc >= 0)
+		rc = check_none_runs(err); /* that was started meanwhile */
+	if (rc >= 0)
+		rc = log = open_log(path, O_TRUNC, err);
 	if (rc >= 0) {
 		rc = start_logged(&connection, n, timeout_ms, log, err);
 		close(log);
@@ -104,6 +120,8 @@ static int start_and_save(unsigned n, unsigned timeout_ms, struct ipp_error *err
 		if (rc < 0)
 			stop_unfound(&connection);
 	}
+	if (locked >= 0)
+		close(locked);
 	connection_fini(&connection);
 	free(path);
 	return rc;

@@ -70,6 +70,19 @@ file() { echo "$HOME/.slurm-ipp/local-$(uname -n).json"; }
 	ipp-run stop
 }
 
+@test "of several starts at once one starts a cluster" {
+	for i in 1 2 3 4; do
+		ipp-run start -n 1 >said.$i 2>&1 &
+	done
+	wait
+	cat said.*
+	[ "$(cat said.* | grep -c '^1 engine is ready')" = 1 ]
+	[ "$(cat said.* | grep -c 'ipp-run start: a cluster is running here already')" = 3 ]
+	n_run ipp-controller 1
+	ipp-run stop
+	wait_until 5 none_left
+}
+
 @test "the file of a controller that was killed is passed over, and the next start replaces it" {
 	start 2
 	kill -9 "$(ours ipp-controller)"

@@ -83,6 +83,18 @@ static void assert_drained(struct peer *owner, const char *why)
 	ipp__ended__free_unpacked(ended, NULL);
 }
 
+/* Seconds that the client which was drained has, by what it was told. */
+static int seconds_left(void)
+{
+	Ipp__Ended *ended = peer_message(client, latest(client, FRAME_ENDED),
+					 &ipp__ended__descriptor);
+	int seconds = 0;
+
+	sscanf(ended->why, "the job ends in %d s", &seconds);
+	ipp__ended__free_unpacked(ended, NULL);
+	return seconds;
+}
+
 static void drain(struct peer *who, uint64_t map)
 {
 	Ipp__Drain message = IPP__DRAIN__INIT;
@@ -131,6 +143,7 @@ static void what_still_runs_shortly_before_the_end_is_given_up(void **state)
 	map(client, request, 1);
 	assert_given(engine, 1, 0);
 	assert_drained(client, "the job ends in");
+	assert_in_range(seconds_left(), 2, 5); /* to save what is done */
 	turn_until(base, count(engine, FRAME_CANCEL) == 1);
 	apply(client, request + 1, (uint32_t[]){0}, 1); /* a direct view's task is begun */
 	turn_until(base, count(engine, FRAME_CALL) == 2);

@@ -204,6 +204,22 @@ static void a_map_whose_engines_do_not_come_back_is_ended(void **state)
 	assert_ended(client, 1, request, "none of the engines that it may run on is left");
 }
 
+static void a_map_for_an_engine_that_is_away_does_not_wait_for_ever(void **state)
+{
+	uint32_t chosen = 0;
+
+	(void)state;
+	leaves(engine);
+	assert_false(event_pending(cluster.stranded, EV_TIMEOUT, NULL));
+	call.among = &chosen;
+	call.n_among = 1;
+	call_map(client, &call, 3);
+	turn_a_while(base);
+	assert_true(event_pending(cluster.stranded, EV_TIMEOUT, NULL));
+	ten_seconds_pass_for(0);
+	assert_ended(client, 1, request, "none of the engines that it may run on is left");
+}
+
 static void a_chosen_engine_that_is_not_there_is_named(void **state)
 {
 	uint32_t chosen[] = {0, 7};
@@ -316,6 +332,7 @@ int main(void)
 		TEST(a_map_with_retries_stops_at_a_failure_for_good_alone),
 		TEST(a_map_runs_on_the_chosen_engines_alone),
 		TEST(a_map_whose_engines_do_not_come_back_is_ended),
+		TEST(a_map_for_an_engine_that_is_away_does_not_wait_for_ever),
 		TEST(a_chosen_engine_that_is_not_there_is_named),
 		TEST(chunks_are_handed_out_whole),
 		TEST(an_engine_is_filled_up_to_the_high_water_mark),
