@@ -34,7 +34,7 @@ void outlet_begin(struct outlet *outlet)
 {
 	if (!outlet->tail)
 		return;
-	outlet->tail->bytes = 0;
+	outlet->tail->bytes = outlet->tail->coming = 0;
 	outlet->tail->in_use = 1;
 }
 
@@ -44,58 +44,79 @@ void outlet_end(struct outlet *outlet)
 		outlet->tail->in_use = 0;
 }
 
-static void note(struct outlet_tail *tail, const uint8_t *bytes, size_t n)
+/* Where `n` bytes behind the first `bytes` lie: in two parts, of which the second may be empty. */
+static void find(struct outlet_tail *tail, uint64_t bytes, size_t n, struct iovec part[2])
 {
-	while (n > 0) {
-		const size_t at = tail->bytes % OUTLET_TAIL_BYTES, room = OUTLET_TAIL_BYTES - at;
-		const size_t part = n < room ? n : room;
+	const size_t at = bytes % OUTLET_TAIL_BYTES, room = OUTLET_TAIL_BYTES - at;
 
-		memcpy(tail->last + at, bytes, part);
-		tail->bytes += part;
-		bytes += part;
-		n -= part;
-	}
+	part[0] = (struct iovec){tail->last + at, n < room ? n : room};
+	part[1] = (struct iovec){tail->last, n - part[0].iov_len};
 }
 
-static void read_into(int fd, struct outlet_tail *tail, struct evbuffer *into)
-{
-	struct evbuffer_iovec room[2];
-	int there = 0;
-	ssize_t got;
-	int n;
+/* Something that nobody writes. */
+static const uint8_t mark[] = {0xff, 0x00, 0xf1, 0x9d, 0xfe, 0x03, 0xc0, 0x8a};
 
-	if (ioctl(fd, FIONREAD, &there) < 0 || there == 0)
-		return;
-	n = evbuffer_reserve_space(into, there, room, 2);
-	got = n > 0 ? readv(fd, (struct iovec *)room, n) : -1;
-	if (got <= 0)
-		return;
-	for (int i = 0; i < n; i++) {
-		if (room[i].iov_len > (size_t)got)
-			room[i].iov_len = (size_t)got;
-		got -= (ssize_t)room[i].iov_len;
-		if (tail)
-			note(tail, room[i].iov_base, room[i].iov_len);
+static size_t mark_bytes(const struct iovec *part)
+{
+	return part->iov_len < sizeof(mark) ? part->iov_len : sizeof(mark);
+}
+
+/* At most the tail's size; what was read, or 0. */
+static size_t read_some(int fd, struct outlet_tail *tail, size_t n, struct evbuffer *into)
+{
+	struct iovec part[2];
+
+	if (n > OUTLET_TAIL_BYTES)
+		n = OUTLET_TAIL_BYTES;
+	find(tail, tail->bytes, n, part);
+	memcpy(part[0].iov_base, mark, mark_bytes(&part[0]));
+	tail->coming = tail->bytes + n;
+	if (readv(fd, part, 2) != (ssize_t)n) {
+		tail->coming = tail->bytes;
+		return 0;
 	}
-	evbuffer_commit_space(into, room, n);
+	tail->bytes += n;
+	for (int i = 0; i < 2; i++)
+		evbuffer_add(into, part[i].iov_base, part[i].iov_len);
+	return n;
 }
 
 void outlet_read(struct outlet *outlet, struct evbuffer *into)
 {
-	read_into(outlet->ends[0], outlet->tail, into);
+	static struct outlet_tail nobodys;
+	struct outlet_tail *tail = outlet->tail ? outlet->tail : &nobodys;
+	int there = 0;
+
+	if (ioctl(outlet->ends[0], FIONREAD, &there) < 0)
+		return;
+	for (size_t left = (size_t)there, n; left > 0; left -= n) {
+		n = read_some(outlet->ends[0], tail, left, into);
+		if (n == 0)
+			return;
+	}
 }
 
 void outlet_take_last(const struct outlet *outlet, struct evbuffer *into)
 {
 	struct outlet_tail *tail = outlet->tail;
-	const uint64_t bytes = tail ? tail->bytes : 0;
-	const size_t at = bytes % OUTLET_TAIL_BYTES;
+	const uint64_t bytes = tail ? tail->bytes : 0, coming = tail ? tail->coming - bytes : 0;
+	struct outlet rest = {.ends = {outlet->ends[0], -1}};
+	uint64_t n = bytes;
+	struct iovec part[2];
 
 	if (!tail || !tail->in_use)
 		return;
 	tail->in_use = 0;
-	if (bytes > at)
-		evbuffer_add(into, tail->last + at, OUTLET_TAIL_BYTES - at);
-	evbuffer_add(into, tail->last, at);
-	read_into(outlet->ends[0], NULL, into);
+	if (coming > 0 && coming <= OUTLET_TAIL_BYTES) {
+		find(tail, bytes, coming, part);
+		if (memcmp(part[0].iov_base, mark, mark_bytes(&part[0])) != 0)
+			n += coming;
+	}
+	if (n > OUTLET_TAIL_BYTES)
+		find(tail, n - OUTLET_TAIL_BYTES, OUTLET_TAIL_BYTES, part);
+	else
+		find(tail, 0, n, part);
+	for (int i = 0; i < 2; i++)
+		evbuffer_add(into, part[i].iov_base, part[i].iov_len);
+	outlet_read(&rest, into);
 }

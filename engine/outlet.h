@@ -11,10 +11,13 @@ struct evbuffer;
 
 #define OUTLET_TAIL_BYTES (64 << 10)
 
-/* In memory that worker and engine share; the worker writes. */
+/* In memory that worker and engine share; the worker writes.  It reads from the pipe right into
+ * `last`, and may be killed as soon as what it read is no longer there: up to `coming` it then lies
+ * in `last`, unless the mark that was there before it still does. */
 struct outlet_tail {
 	uint64_t in_use; /* 0: no task writes there just now */
 	uint64_t bytes;	 /* that were read of this task */
+	uint64_t coming; /* as many there will be when what is being read is */
 	uint8_t last[OUTLET_TAIL_BYTES];
 };
 

@@ -97,12 +97,31 @@ static void of_much_the_end_is_taken(void **state)
 	assert_taken(end);
 }
 
+static void what_was_being_read_comes_once(void **state)
+{
+	(void)state;
+	outlet_begin(&outlet);
+	put("one ");
+	read_all();
+	memcpy(tail->last + 4, "two", 3); /* it is no longer in the pipe */
+	tail->coming = 7;
+	assert_taken("one two");
+	outlet_begin(&outlet);
+	put("one ");
+	read_all();
+	put("two"); /* it is still there, and the mark is, too */
+	memcpy(tail->last + 4, "\xff\x00\xf1", 3);
+	tail->coming = 7;
+	assert_taken("one two");
+}
+
 static void a_worker_that_scribbled_there_does_no_harm(void **state)
 {
 	(void)state;
 	for (int bit = 0; bit < 64; bit++) {
 		tail->in_use = UINT64_MAX;
 		tail->bytes = UINT64_MAX >> bit;
+		tail->coming = UINT64_MAX >> (63 - bit);
 		outlet_take_last(&outlet, into);
 		assert_true(evbuffer_get_length(into) <= OUTLET_TAIL_BYTES);
 		evbuffer_drain(into, OUTLET_TAIL_BYTES);
@@ -117,6 +136,7 @@ int main(void)
 		TEST(what_was_read_and_what_was_not_is_taken_once),
 		TEST(what_a_task_wrote_that_has_ended_is_not_taken),
 		TEST(of_much_the_end_is_taken),
+		TEST(what_was_being_read_comes_once),
 		TEST(a_worker_that_scribbled_there_does_no_harm),
 	};
 
