@@ -64,6 +64,10 @@ int listing_send(struct client *client, struct ipp_error *err)
 			message.n_requests++;
 		}
 	qsort(pointers, message.n_requests, sizeof(*pointers), by_submission);
+	while (ipp__requests__get_packed_size(&message) > FRAME_HEAD_MAX) { /* the latest, then */
+		message.requests += message.n_requests / 2;
+		message.n_requests -= message.n_requests / 2;
+	}
 	link_send(client->link, FRAME_REQUESTS, &message.base, NULL);
 out:
 	free(each);

@@ -496,6 +496,28 @@ static void a_detached_apply_outlives_its_client_while_its_engine_is_away(void *
 	assert_given(engine, 1, 0);
 }
 
+static void of_more_requests_than_a_frame_has_room_for_the_latest_are_listed(void **state)
+{
+	enum { N = 70000 };
+	char label[REQUEST_LABEL_MAX + 1] = "";
+	uint64_t request;
+	struct peer *client = client_joins(&request);
+	Ipp__Call call = IPP__CALL__INIT;
+	Ipp__Requests *list;
+
+	(void)state;
+	memset(label, 'x', REQUEST_LABEL_MAX);
+	call.label = label;
+	for (uint64_t i = 0; i < N; i++) {
+		call.request = request + i;
+		link_send(client->link, FRAME_CALL, &call.base, NULL);
+	}
+	list = listed(client);
+	assert_in_range(list->n_requests, N / 4, N - 1);
+	assert_int_equal(list->requests[list->n_requests - 1]->id, request + N - 1);
+	ipp__requests__free_unpacked(list, NULL);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -519,6 +541,7 @@ int main(void)
 		TEST(who_cancelled_what_was_forgotten_meanwhile_is_told),
 		TEST(labels_are_kept_up_to_a_bound_and_in_whole_characters),
 		TEST(a_detached_apply_outlives_its_client_while_its_engine_is_away),
+		TEST(of_more_requests_than_a_frame_has_room_for_the_latest_are_listed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
