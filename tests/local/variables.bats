@@ -200,7 +200,7 @@ pull_is_queued() { ipp-run status | grep -q ' 2 '; }
 		echo "$verb: $peak kB"
 		((peak < 90000)) # of 156250
 	done
-	[ "$(cat got | wc -c)" = 160000000 ]
+	[ "$(wc -c <got)" = 160000000 ]
 	cmp got.7 bytes
 	ipp-run stop
 }

@@ -119,6 +119,27 @@ static void a_task_that_would_end_after_the_job_is_not_begun(void **state)
 	assert_int_equal(count(client, FRAME_RESULTS), 2);
 }
 
+static void an_engine_is_given_no_more_at_once_than_it_can_end(void **state)
+{
+	Ipp__Call call = IPP__CALL__INIT;
+	uint64_t indices[20], first, n;
+
+	(void)state;
+	slurm_says(1000);
+	call.request = request;
+	call.chunk = 20;
+	call_map(client, &call, 40);
+	given(engine, 1, &first, &n);
+	assert_int_equal(n, 20);
+	await_answer(1);
+	for (size_t i = 0; i < 20; i++)
+		indices[i] = i;
+	answer(engine, request, indices, 20, 100ULL * SECOND_US);
+	given(engine, 2, &first, &n);
+	assert_int_equal(first, 20);
+	assert_in_range(n, 5, 9); /* of 100 s each */
+}
+
 static void a_job_that_was_given_more_time_goes_on(void **state)
 {
 	const time_t start = time(NULL);
@@ -344,6 +365,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_task_that_would_end_after_the_job_is_not_begun),
+		TEST(an_engine_is_given_no_more_at_once_than_it_can_end),
 		TEST(a_job_that_was_given_more_time_goes_on),
 		TEST(what_still_runs_shortly_before_the_end_is_given_up),
 		TEST(after_a_signal_nothing_begins_and_what_runs_ends),
