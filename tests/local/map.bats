@@ -106,11 +106,15 @@ settled()
 }
 
 @test "tasks run in the client's directory with the client's files" {
+	start 1
 	mkdir here
 	cd here
 	echo found >it
-	ipp apply --engines 1 -- cat it
+	ipp apply -- cat it
 	[ "$output" = found ]
+	ipp map -- cat ::: it
+	[ "$output" = found ]
+	ipp-run stop
 }
 
 @test "stdout and stderr of tasks stay apart" {

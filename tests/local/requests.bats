@@ -403,6 +403,11 @@ is() { [ "$(state "$1")" = "$2" ]; }
 	show
 	[ "${#lines[@]}" = 2 ]
 	[[ $output == *'printf ?[31m?' ]]
+	mkfifo gate
+	submit apply --async -- sh -c $'cat gate #\033[31m'
+	ipp queue
+	[[ $output == *'cat gate #?[31m' ]]
+	: >gate
 	ipp-run stop
 }
 
