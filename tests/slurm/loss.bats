@@ -22,6 +22,23 @@ start_map()
 	wait_until 30 some_done
 }
 
+# start_rows: the same, of a map over the rows of an array
+start_rows()
+{
+	home=$IPP_TEST_CLUSTER/home/alice
+	rm -f "$home"/{results,notices,goes_on}
+	cp "$(realpath "${B:-build/release}")/tests/modules/sample.so" "$slurm_tests/../data/X.npy" "$home"
+	chmod 644 "$home"/{sample.so,X.npy}
+	start_batch -N2 -n4 --ntasks-per-node=2 --no-kill --ipp-engines <<-END
+		#!/bin/bash
+		ipp-run map ./sample.so:row_sum @X.npy >results 2>notices
+		echo "code \$?" >>notices
+		until [ -e goes_on ]; do sleep 0.05; done
+		ipp-run ids >ids
+	END
+	wait_until 30 some_done
+}
+
 some_done() { [ -s "$home/results" ]; }
 map_ended() { grep -q '^code' "$home/notices"; }
 all_once() { [ "$(<"$home/results")" = "$(seq "$1")" ]; }
@@ -54,18 +71,7 @@ show()
 }
 
 @test "rows of an array give on two nodes what they give on one, though an engine is killed" {
-	home=$IPP_TEST_CLUSTER/home/alice
-	rm -f "$home"/{results,notices,goes_on}
-	cp "$(realpath "${B:-build/release}")/tests/modules/sample.so" "$slurm_tests/../data/X.npy" "$home"
-	chmod 644 "$home"/{sample.so,X.npy}
-	start_batch -N2 -n4 --ntasks-per-node=2 --no-kill --ipp-engines <<-END
-		#!/bin/bash
-		ipp-run map ./sample.so:row_sum @X.npy >results 2>notices
-		echo "code \$?" >>notices
-		until [ -e goes_on ]; do sleep 0.05; done
-		ipp-run ids >ids
-	END
-	wait_until 30 some_done
+	start_rows
 	as root n2 pkill -KILL -x -o ipp-engine
 	wait_until 30 map_ended
 	show
