@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # make install and make uninstall; what is installed is run by the tests in tests/slurm.
 
+bats_require_minimum_version 1.5.0 # for: run !
 root=$BATS_TEST_DIRNAME/../..
 
 make_at()
