@@ -2,7 +2,7 @@
 # Engines and nodes that are lost in the midst of a map: each result comes once, and the user is told
 # which engines, on which node, and why.
 
-# shellcheck disable=SC2154,SC2016      # variables of helper.bash; $ is for the shell on the node
+# shellcheck disable=SC2154,SC2016,SC2030,SC2031      # variables of helper.bash; $ is for the shell on the node
 load helper
 load installed
 
