@@ -10,7 +10,7 @@ load installed
 
 n_tasks=100000 n_commands=300 n_engines=6
 seed=${SOAK_SEED:-1} seconds=${SOAK_SECONDS:-120}
-grows_kb=2000 # at most, from then on when everything has broken once
+grows_kb=1000 # at most, from then on when everything has broken once
 
 # ---- the job: maps one after the other, each checked ----
 
