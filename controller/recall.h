@@ -3,8 +3,8 @@
  *
  * Only the engine knows what its worker has begun: it is asked, is given nothing until it has
  * answered with how many it had not, and these go back to the front of their queue.  An engine has
- * as many as a user said that it may have (`--chunk`, `--hwm`), whatever runs.  But where nothing of
- * a map is to begin any more (curfew.h), all that waits is taken back.
+ * as many as a user said that it may have (`--chunk`, `--hwm`), whatever runs.  But where nothing
+ * of a map is to begin any more (curfew.h), all that waits is taken back.
  *
  * Thread: loop thread only. */
 #ifndef IPP_CONTROLLER_RECALL_H
