@@ -467,6 +467,19 @@ screen_has() { terminal capture-pane -p | grep -q -- "$1"; }
 	terminal kill-server
 }
 
+@test "top follows the window at once, however seldom it looks at the cluster" {
+	start 1
+	terminal new-session -d -x 120 -y 20 sh
+	terminal send-keys "ipp-run top --interval 3600" Enter
+	wait_until 10 screen_has MEMORY
+	terminal resize-window -x 60 -y 8
+	cut_short() { screen_has '^q quits' && ! screen_has MEMORY; }
+	wait_until 10 cut_short
+	terminal kill-server
+	wait_until 5 n_run ipp-run 0
+	ipp-run stop
+}
+
 @test "top ends when its terminal is gone, though no signal says so" {
 	start 1
 	# shellcheck disable=SC2016
