@@ -34,6 +34,7 @@ struct map {
 	struct kept_items items; /* where sinks need them */
 	struct sinks sinks;
 	struct ipp_run run;
+	char directory[VERB_DIRECTORY_BYTES], label[VERB_LABEL_BYTES];
 	struct journal *journal; /* NULL: none is asked for */
 	struct journalled journalled;
 	uint32_t *targets;
@@ -314,13 +315,12 @@ static int close_journal(struct map *map, int rc)
 static int run(struct map *map)
 {
 	struct ipp_client *client = NULL;
-	char directory[VERB_DIRECTORY_BYTES], label[VERB_LABEL_BYTES];
-	int rc = map->run.function ? 0 : verb_directory(directory, &map->err);
+	int rc = map->run.function ? 0 : verb_directory(map->directory, &map->err);
 
 	if (!feed_count(map->feed, &map->total))
 		map->total = 0;
-	map->run.label = verb_label(&map->words, label);
-	map->run.directory = map->run.function ? NULL : directory;
+	map->run.label = verb_label(&map->words, map->label);
+	map->run.directory = map->run.function ? NULL : map->directory;
 	map->talks = isatty(STDOUT_FILENO);
 	if (rc == 0 && map->options.journal)
 		rc = open_journal(map);

@@ -154,7 +154,7 @@ static void next_cb(evutil_socket_t fd, short what, void *arg)
 }
 
 /* The first thing it says is who we are, mostly. */
-static int dialled(struct event_base *clients)
+int dialled(struct event_base *clients)
 {
 	const int fd = end_join(&controller, base, &events);
 

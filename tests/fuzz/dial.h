@@ -7,7 +7,7 @@
 #include "tests/fuzz/peer.h"
 
 /* By the target: a descriptor that is joined to its controller. */
-static int dialled(struct event_base *base);
+int dialled(struct event_base *base);
 
 struct dial {
 	dial_done_fn *done;

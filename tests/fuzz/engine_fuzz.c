@@ -187,7 +187,7 @@ static const struct link_events controller_events = {
 	.on_close = end_closed,
 };
 
-static int dialled(struct event_base *base)
+int dialled(struct event_base *base)
 {
 	return end_join(&in_controller, base, &controller_events);
 }

@@ -3,6 +3,7 @@
 # history and top.
 
 # shellcheck disable=SC2030,SC2031,SC2016  # each test is a subshell of its own; $ is for the tasks
+# shellcheck disable=SC2317                # wait_until calls functions
 load helper
 helper_teardown=$(declare -f teardown)
 

@@ -9,7 +9,7 @@
 
 enum { MAP = 7, OTHER = 8, REMOVAL = 9 };
 
-static struct event_base *base;
+static struct event_base *loop;
 static struct engine engine;
 static struct peer *controller, *inside; /* the other ends of the engine's links */
 static struct peer *to_controller;
@@ -40,7 +40,7 @@ static void on_close(void *worker, struct link *link, const struct ipp_error *wh
 
 static const struct link_events link_events = {.on_frame = on_frame, .on_close = on_close};
 
-struct worker_process *worker_start(struct event_base *loop, uint32_t rank, bool careful,
+struct worker_process *worker_start(struct event_base *base, uint32_t rank, bool careful,
 				    const struct worker_events *events, void *owner,
 				    struct ipp_error *err)
 {
@@ -53,9 +53,9 @@ struct worker_process *worker_start(struct event_base *loop, uint32_t rank, bool
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends),
 			 0);
 	*worker = (struct worker_process){.events = events, .owner = owner};
-	worker->link = link_unix(loop, ends[0], &link_events, worker);
+	worker->link = link_unix(base, ends[0], &link_events, worker);
 	link_trust(worker->link);
-	inside = peer_unix(loop, ends[1]);
+	inside = peer_unix(base, ends[1]);
 	return worker;
 }
 
@@ -136,13 +136,13 @@ static int setup(void **state)
 	static const struct engine_options options = {.rank = 3};
 
 	(void)state;
-	base = event_base_new();
-	engine = (struct engine){.base = base,
+	loop = event_base_new();
+	engine = (struct engine){.base = loop,
 				 .options = &options,
 				 .rank = 3,
 				 .dial = (struct dial *)&engine}; /* it has joined */
 	assert_int_equal(work_init(&engine), 0);
-	peer_pair(base, &controller, &to_controller);
+	peer_pair(loop, &controller, &to_controller);
 	engine.controller = to_controller->link;
 	work_start(&engine);
 	return 0;
@@ -154,7 +154,7 @@ static int teardown(void **state)
 	work_fini(&engine);
 	peer_free(to_controller);
 	peer_free(controller);
-	event_base_free(base);
+	event_base_free(loop);
 	return 0;
 }
 
@@ -213,8 +213,8 @@ static void reports(uint64_t request, uint64_t first, uint64_t n)
 static void holds(void)
 {
 	link_send(inside->link, FRAME_HOLD, NULL, NULL);
-	turn_until(base, !engine.holding);
-	turn_a_while(base);
+	turn_until(loop, !engine.holding);
+	turn_a_while(loop);
 }
 
 static size_t count(const struct peer *peer, uint16_t type)
@@ -251,7 +251,7 @@ static void what_waits_behind_the_task_that_runs_is_given_back(void **state)
 	assert_int_equal(work_recall(&engine, MAP), 7);
 	assert_int_equal(engine.queue.n_tasks, 3);
 	assert_true(progress_is_held(&engine.worker->progress));
-	turn_until(base, count(inside, FRAME_HOLD) == 1);
+	turn_until(loop, count(inside, FRAME_HOLD) == 1);
 	reports(MAP, 0, 3);
 	holds();
 	assert_int_equal(engine.queue.n_tasks, 0);
@@ -259,7 +259,7 @@ static void what_waits_behind_the_task_that_runs_is_given_back(void **state)
 	assert_int_equal(count(controller, FRAME_RESULTS), 1);
 	assert_false(progress_is_held(&engine.worker->progress));
 	give(MAP, 9, 1);
-	turn_until(base, count(inside, FRAME_TASKS) == 3);
+	turn_until(loop, count(inside, FRAME_TASKS) == 3);
 }
 
 static void what_is_not_of_the_map_stays_in_its_order(void **state)
@@ -274,7 +274,7 @@ static void what_is_not_of_the_map_stays_in_its_order(void **state)
 	assert_int_equal(work_recall(&engine, REMOVAL), 0);
 	assert_int_equal(work_recall(&engine, MAP), 5);
 	assert_int_equal(engine.queue.n_tasks, 1 + 1 + 4);
-	turn_a_while(base);
+	turn_a_while(loop);
 	peer_forget(inside);
 	reports(MAP, 0, 1);
 	holds();
@@ -314,7 +314,7 @@ static void where_it_cannot_be_told_what_runs_nothing_is_given_back(void **state
 	holds();
 	runs(MAP, 4); /* which has been reported: it is between two tasks */
 	reports(MAP, 0, 5);
-	turn_until(base, engine.queue.n_tasks == 0);
+	turn_until(loop, engine.queue.n_tasks == 0);
 	give(MAP, 5, 2);
 	assert_int_equal(work_recall(&engine, MAP), 0);
 	assert_int_equal(engine.queue.n_tasks, 2);
@@ -327,7 +327,7 @@ static void a_map_that_is_not_there_holds_up_nobody(void **state)
 	runs(OTHER, 0);
 	assert_int_equal(work_recall(&engine, MAP), 0);
 	assert_false(progress_is_held(&engine.worker->progress));
-	turn_a_while(base);
+	turn_a_while(loop);
 	assert_int_equal(count(inside, FRAME_HOLD), 0);
 }
 
@@ -343,7 +343,7 @@ static void behind_a_task_whose_end_waits_for_its_turn_nothing_is_given_back(voi
 	assert_int_equal(work_recall(&engine, MAP), 0);
 	assert_int_equal(engine.queue.n_tasks, 5);
 	reports(MAP, 0, 2);
-	turn_until(base, count(controller, FRAME_RESULTS) == 2);
+	turn_until(loop, count(controller, FRAME_RESULTS) == 2);
 	assert_null(engine.verdicts);
 	runs(MAP, 3);
 	assert_int_equal(work_recall(&engine, MAP), 1);
