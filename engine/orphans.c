@@ -31,8 +31,9 @@ static bool lives_on(pid_t pid)
 	return true;
 }
 
-/* Kill the children of one of our threads; whether there was any. */
-static bool kill_children_of(const char *thread)
+/* Kill the children of one of our threads; whether there was any.  *foreign: one is another user's,
+ * whom we cannot kill. */
+static bool kill_children_of(const char *thread, bool *foreign)
 {
 	char path[64];
 	bool found = false;
@@ -46,8 +47,10 @@ static bool kill_children_of(const char *thread)
 	while (fscanf(children, "%d", &pid) == 1) {
 		if (lives_on(pid))
 			continue;
-		if (kill(pid, SIGKILL) < 0 && errno == EPERM)
-			continue; /* it became another user's (sudo): not ours to wait for */
+		if (kill(pid, SIGKILL) < 0 && errno == EPERM) { /* sudo: not ours to wait for */
+			*foreign = true;
+			continue;
+		}
 		/* Killed, it cannot take long; its own children become ours as it goes. */
 		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 			;
@@ -58,7 +61,7 @@ static bool kill_children_of(const char *thread)
 }
 
 /* All of them: those that a thread has forked, which lives, are no other one's. */
-static bool kill_children(void)
+static bool kill_children(bool *foreign)
 {
 	DIR *threads = opendir("/proc/self/task");
 	const struct dirent *thread;
@@ -66,7 +69,7 @@ static bool kill_children(void)
 
 	while (threads && (thread = readdir(threads)))
 		if (thread->d_name[0] != '.')
-			found |= kill_children_of(thread->d_name);
+			found |= kill_children_of(thread->d_name, foreign);
 	if (threads)
 		closedir(threads);
 	return found;
@@ -79,8 +82,11 @@ bool orphans_any(void)
 	return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
-void orphans_kill(void)
+bool orphans_kill(void)
 {
-	while (orphans_any() && kill_children())
-		;
+	bool foreign = false;
+
+	while (orphans_any() && kill_children(&foreign))
+		foreign = false;
+	return !foreign;
 }

@@ -14,8 +14,9 @@ void orphans_adopt(void);
 /* Whether any process is below us. */
 bool orphans_any(void);
 
-/* Kill and reap all children, and theirs, until none is left but what became another user's. */
-void orphans_kill(void);
+/* Kill and reap all children, and theirs, but those that are spared; false when one is left, which
+ * became another user's. */
+bool orphans_kill(void);
 
 /* Leave what is of the session led by our child `session` alone, until 0 is given. */
 void orphans_spare(pid_t session);

@@ -13,11 +13,13 @@ struct outlet outlets[N_OUTLETS] = {
 
 int outlet_open(struct outlet *outlet)
 {
-	if (outlet->ends[0] >= 0)
-		return 0;
-	if (pipe2(outlet->ends, O_CLOEXEC) < 0)
-		return errno;
-	fcntl(outlet->ends[0], F_SETFL, O_NONBLOCK);
+	if (outlet->ends[0] < 0) {
+		if (pipe2(outlet->ends, O_CLOEXEC) < 0)
+			return errno;
+		fcntl(outlet->ends[0], F_SETFL, O_NONBLOCK);
+	}
+	/* An earlier child may have changed it, for all who write there. */
+	fcntl(outlet->ends[1], F_SETFL, 0);
 	return 0;
 }
 
@@ -65,20 +67,23 @@ static size_t mark_bytes(const struct iovec *part)
 static size_t read_some(int fd, struct outlet_tail *tail, size_t n, struct evbuffer *into)
 {
 	struct iovec part[2];
+	ssize_t got;
 
 	if (n > OUTLET_TAIL_BYTES)
 		n = OUTLET_TAIL_BYTES;
 	find(tail, tail->bytes, n, part);
 	memcpy(part[0].iov_base, mark, mark_bytes(&part[0]));
 	tail->coming = tail->bytes + n;
-	if (readv(fd, part, 2) != (ssize_t)n) {
+	got = readv(fd, part, 2); /* a part of it where a child chose O_DIRECT: a packet */
+	if (got <= 0) {
 		tail->coming = tail->bytes;
 		return 0;
 	}
-	tail->bytes += n;
+	find(tail, tail->bytes, (size_t)got, part);
+	tail->coming = tail->bytes += (uint64_t)got;
 	for (int i = 0; i < 2; i++)
 		evbuffer_add(into, part[i].iov_base, part[i].iov_len);
-	return n;
+	return (size_t)got;
 }
 
 void outlet_read(struct outlet *outlet, struct evbuffer *into)

@@ -30,7 +30,7 @@ struct outlet {
 enum { OUTLET_OUT, OUTLET_ERR, OUTLET_SHELL_OUT, OUTLET_SHELL_ERR, N_OUTLETS };
 extern struct outlet outlets[N_OUTLETS];
 
-/* A pipe, unless there is one.  0 or errno. */
+/* A pipe, unless there is one, as new.  0 or errno. */
 int outlet_open(struct outlet *outlet);
 void outlet_close(struct outlet *outlet);
 

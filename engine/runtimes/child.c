@@ -35,12 +35,7 @@ static int streams_open(void)
 		failed = outlet_open(err);
 	if (failed == 0 && nothing < 0)
 		nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	if (failed || nothing < 0)
-		return failed ? failed : errno;
-	/* An earlier child may have made them non-blocking, for all who write there. */
-	fcntl(out->ends[1], F_SETFL, 0);
-	fcntl(err->ends[1], F_SETFL, 0);
-	return 0;
+	return failed || nothing >= 0 ? failed : errno;
 }
 
 /* How to run the program: by `path`; and as a shell's script where it is no program and has no #!
@@ -217,7 +212,7 @@ static int await(const struct child *child, pid_t pid, struct outcome *outcome, 
 int child_run(const struct child *child, struct outcome *outcome, int *status)
 {
 	int failed = streams_open();
-	bool alone;
+	bool writes_on = false; /* who became another user's */
 	pid_t pid;
 
 	if (failed)
@@ -231,14 +226,13 @@ int child_run(const struct child *child, struct outcome *outcome, int *status)
 	}
 	failed = await(child, pid, outcome, status);
 	/* We are a subreaper: whoever it left behind is our child by now. */
-	alone = !orphans_any();
-	if (!alone) {
+	if (orphans_any()) {
 		kill(-pid, SIGKILL);
-		orphans_kill(); /* those that left the group, too */
+		writes_on = !orphans_kill(); /* those that left the group, too */
 	}
 	outlet_read(out, outcome->out);
 	outlet_read(err, outcome->err);
-	if (!alone && orphans_any()) { /* it became another user's, and may still write there */
+	if (writes_on) {
 		outlet_close(out);
 		outlet_close(err);
 	}

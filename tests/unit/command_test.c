@@ -259,6 +259,16 @@ static void ten_megabytes_come_back_whole(void **state)
 		assert_memory_equal(bytes + i, "1234567\n", 8);
 }
 
+static void packets_come_back_whole_and_the_next_command_gets_none(void **state)
+{
+	(void)state;
+	RUN(NULL, "dd", "if=/dev/zero", "bs=4k", "count=100", "oflag=direct", "status=none");
+	assert_outcome(IPP__OUTCOME__OK, 0, "");
+	assert_int_equal(evbuffer_get_length(outcome.out), 100 * 4096);
+	RUN(NULL, "echo", "next");
+	assert_holds(outcome.out, "next\n");
+}
+
 /* The pid that it printed is dead or a zombie's. */
 static void assert_dead(struct evbuffer *out)
 {
@@ -341,6 +351,7 @@ int main(void)
 		TEST(a_file_that_is_not_executable_is_126),
 		TEST(nothing_to_run_is_refused),
 		TEST(ten_megabytes_come_back_whole),
+		TEST(packets_come_back_whole_and_the_next_command_gets_none),
 		TEST(what_it_leaves_in_the_background_is_killed_and_not_waited_for),
 		TEST(what_leaves_its_session_is_killed_too),
 		TEST(one_whose_end_could_not_be_seen_is_killed_and_fails),
