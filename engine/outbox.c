@@ -4,10 +4,13 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "proto/blob.h"
 #include "proto/frame.h"
 #include "proto/link.h"
+
+#define PATIENCE 10000 /* turns of a CPU, then it is left alone */
 
 static bool try_hold(struct outbox *outbox)
 {
@@ -19,11 +22,16 @@ static void let_go(struct outbox *outbox)
 	__atomic_store_n(&outbox->held, 0, __ATOMIC_RELEASE);
 }
 
-/* The engine holds it for the time of a copy. */
+/* The engine holds it for the time of a copy, unless it is stopped, or a task wrote here. */
 static void hold(struct outbox *outbox)
 {
-	while (!try_hold(outbox))
-		sched_yield();
+	const struct timespec nap = {.tv_nsec = 1000000};
+
+	for (unsigned n = 0; !try_hold(outbox); n++)
+		if (n < PATIENCE)
+			sched_yield();
+		else
+			nanosleep(&nap, NULL);
 }
 
 static void empty(struct outbox *outbox)

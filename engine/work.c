@@ -240,7 +240,8 @@ static void worker_results(struct engine *engine, const struct frame *frame)
 		health_count(&engine->health, results->results[i]);
 		slices_finish_first(&engine->queue);
 	}
-	oom_mark();
+	if (worker_pid(engine->worker) > 0) /* else why it died is still to be found */
+		oom_mark();
 	if (in_turn) {
 		if (!engine->queue.first) /* as is what comes next */
 			alert_raise(&engine->alert);
@@ -374,6 +375,17 @@ static void judge_killed(struct verdict *verdict, const char *why)
 	snprintf(verdict->text, sizeof(verdict->text), "its worker %s, and was killed", why);
 }
 
+/* What of the queue a task is in; NULL: its result is known. */
+static const struct slice *slice_of(const struct engine *engine, const struct progress *task)
+{
+	const struct slice *slice = engine->queue.first;
+
+	while (slice && (slice->request != task->request || task->index < slice->from ||
+			 task->index >= slice->to))
+		slice = slice->next;
+	return slice;
+}
+
 /* Whether its worker died of the task it was at, rather than by chance while it was at it. */
 static bool judge(struct engine *engine, int status)
 {
@@ -385,7 +397,7 @@ static bool judge(struct engine *engine, int status)
 	engine->late.running = 0;
 	/* It was killed for an earlier task, which ended in time after all; or for what was
 	 * cancelled. */
-	if (!task.running || is_doomed(engine, task.request) ||
+	if (!task.running || !slice_of(engine, &task) || is_doomed(engine, task.request) ||
 	    (severed && !worker_is_careful(engine->worker)) ||
 	    (late.running && (late.request != task.request || late.index != task.index)))
 		return false;
@@ -515,7 +527,8 @@ static void waiting_cb(evutil_socket_t fd, short what, void *arg)
 	if (worker_running(engine->worker, &task) && task.running &&
 	    time_limits_now_us() - task.start_us >= WAIT_MS * 1000)
 		worker_take_waiting(engine->worker);
-	watch(engine);
+	if (engine->queue.n_tasks > 1)
+		watch(engine);
 }
 
 /* ---- what the controller wants done ---- */
@@ -582,12 +595,9 @@ int work_cancel(struct engine *engine, uint64_t request)
 /* Tasks of the request behind the one that runs. */
 static uint64_t n_behind(const struct engine *engine, uint64_t request, const struct progress *task)
 {
-	const struct slice *slice = engine->queue.first;
+	const struct slice *slice = slice_of(engine, task);
 	uint64_t n = 0;
 
-	while (slice && (slice->request != task->request || task->index < slice->from ||
-			 task->index >= slice->to))
-		slice = slice->next;
 	if (slice && slice->request == request)
 		n = slice->to - task->index - 1;
 	for (slice = slice ? slice->next : NULL; slice; slice = slice->next)

@@ -119,6 +119,7 @@ static void end_tasks(struct worker *worker)
 static void tell(void *worker)
 {
 	send_results(worker);
+	link_flush(((struct worker *)worker)->link); /* what an engine that was late left there */
 }
 
 /* A task's outcome as a message (borrows it). */
@@ -437,9 +438,6 @@ static void run_task(struct worker *worker, struct opened *opened, struct task *
 	const int64_t start_us = clock_us(CLOCK_MONOTONIC);
 	struct ipp_error err;
 
-	/* What was done is not to be lost with a function that is killed for its time. */
-	if (opened->call->task_timeout_ms > 0 && opened->runtime == &native_runtime)
-		end_tasks(worker);
 	progress_begin(worker->progress, opened->call->request, task->index, started_us, start_us);
 	worker->halted = progress_is_held(worker->progress);
 	if (worker->halted) {

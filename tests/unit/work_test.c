@@ -126,9 +126,35 @@ bool worker_running(const struct worker_process *worker, struct progress *out)
 	return progress_read(&worker->progress, out);
 }
 
+/* Results of the first tasks of MAP that wait in the worker. */
+static size_t n_waiting;
+
+static size_t pack_results(uint64_t request, uint64_t first, size_t n, uint8_t head[512])
+{
+	Ipp__Results results = IPP__RESULTS__INIT;
+	Ipp__Result each[16], *pointers[16];
+
+	for (size_t i = 0; i < n; i++) {
+		ipp__result__init(&each[i]);
+		each[i].index = first + i;
+		pointers[i] = &each[i];
+	}
+	results.request = request;
+	results.n_results = n;
+	results.results = pointers;
+	return ipp__results__pack(&results, head);
+}
+
 void worker_take_waiting(struct worker_process *worker)
 {
-	(void)worker;
+	uint8_t head[512];
+	struct frame frame = {.type = FRAME_RESULTS, .head = head};
+
+	if (n_waiting == 0)
+		return;
+	frame.head_bytes = pack_results(MAP, 0, n_waiting, head);
+	n_waiting = 0;
+	worker->events->on_frame(worker->owner, &frame);
 }
 
 static int setup(void **state)
@@ -196,18 +222,10 @@ static void runs(uint64_t request, uint64_t index)
 
 static void reports(uint64_t request, uint64_t first, uint64_t n)
 {
-	Ipp__Results results = IPP__RESULTS__INIT;
-	Ipp__Result each[16], *pointers[16];
+	uint8_t head[512];
 
-	for (uint64_t i = 0; i < n; i++) {
-		ipp__result__init(&each[i]);
-		each[i].index = first + i;
-		pointers[i] = &each[i];
-	}
-	results.request = request;
-	results.n_results = n;
-	results.results = pointers;
-	link_send(inside->link, FRAME_RESULTS, &results.base, NULL);
+	link_forward(inside->link, FRAME_RESULTS, head, pack_results(request, first, n, head),
+		     NULL);
 }
 
 static void holds(void)
@@ -349,6 +367,29 @@ static void behind_a_task_whose_end_waits_for_its_turn_nothing_is_given_back(voi
 	assert_int_equal(work_recall(&engine, MAP), 1);
 }
 
+static void a_task_whose_result_waits_in_a_dead_worker_has_ended_well(void **state)
+{
+	(void)state;
+	give(MAP, 0, 5);
+	runs(MAP, 1);
+	n_waiting = 2;
+	engine.worker->events->on_death(&engine, SIGKILL);
+	assert_int_equal(engine.queue.n_tasks, 3);
+	assert_null(engine.verdicts);
+	turn_until(loop, count(controller, FRAME_RESULTS) == 1);
+}
+
+static void the_task_behind_those_whose_results_wait_is_what_a_worker_died_of(void **state)
+{
+	(void)state;
+	give(MAP, 0, 5);
+	runs(MAP, 1);
+	n_waiting = 1;
+	engine.worker->events->on_death(&engine, SIGKILL);
+	assert_int_equal(engine.queue.n_tasks, 3);
+	turn_until(loop, count(controller, FRAME_RESULTS) == 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -360,6 +401,8 @@ int main(void)
 		TEST(where_it_cannot_be_told_what_runs_nothing_is_given_back),
 		TEST(a_map_that_is_not_there_holds_up_nobody),
 		TEST(behind_a_task_whose_end_waits_for_its_turn_nothing_is_given_back),
+		TEST(a_task_whose_result_waits_in_a_dead_worker_has_ended_well),
+		TEST(the_task_behind_those_whose_results_wait_is_what_a_worker_died_of),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
