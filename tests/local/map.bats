@@ -256,7 +256,7 @@ settled()
 }
 
 @test "a worker killed by its own task is reported, and the rest goes on" {
-	ipp map --engines 2 -k -- sh -c '[ $1 != 3 ] || kill -9 $PPID; echo $1' sh ::: 1 2 3 4 5 6
+	ipp map --engines 2 -k -- sh -c '[ $1 != 3 ] || { kill -9 $PPID; sleep 1000; }; echo $1' sh ::: 1 2 3 4 5 6
 	show
 	[ "$status" = 1 ]
 	[ "$output" = $'1\n2\n4\n5\n6' ]
