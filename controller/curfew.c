@@ -34,7 +34,7 @@ struct curfew {
 	int answer_fd;			   /* -1: nobody is being asked */
 	char text[64];			   /* of it, so far */
 	size_t bytes;
-	int64_t asked_us;  /* CLOCK_MONOTONIC, as all here */
+	int64_t told_us;   /* when the last answer came; CLOCK_MONOTONIC, as all here */
 	int64_t end_us;	   /* the job's; NEVER: not known */
 	int64_t killed_us; /* SIGTERM came; 0: it did not */
 	unsigned kill_wait_s;
@@ -81,7 +81,7 @@ static void wait_for_end(struct curfew *curfew)
 {
 	const int64_t now_us = engine_now_us(), until_us = until(curfew);
 
-	if (until_us == NEVER && curfew->n_unanswered > 0)
+	if (curfew->n_unanswered > 0)
 		set_timer(curfew->ask, now_us + ask_anew_s(curfew) * SECOND_US);
 	else if (until_us == NEVER || until_us <= now_us)
 		event_del(curfew->ask);
@@ -113,6 +113,7 @@ static void take_answer(struct curfew *curfew)
 		curfew->end_us = engine_now_us() + (end_s - now_s) * SECOND_US;
 		curfew->kill_wait_s = wait_s;
 		curfew->n_unanswered = 0;
+		curfew->told_us = engine_now_us();
 	} else {
 		curfew->n_unanswered++;
 	}
@@ -152,7 +153,6 @@ static void ask(struct curfew *curfew)
 
 	if (!curfew->in_job || curfew->answer_fd >= 0)
 		return;
-	curfew->asked_us = engine_now_us();
 	curfew->bytes = 0;
 	if (pipe2(ends, O_CLOEXEC) < 0) {
 		curfew->n_unanswered++;
@@ -277,11 +277,11 @@ static void end_due(struct curfew *curfew, bool given_up)
 	/* The job may have been given more time, or was suspended, since Slurm was asked. */
 	const bool sure = curfew->fallen || curfew->end_us == NEVER ||
 			  (curfew->answer_fd < 0 &&
-			   engine_now_us() - curfew->asked_us < FRESH_S * SECOND_US);
+			   engine_now_us() - curfew->told_us < FRESH_S * SECOND_US);
 	struct request *request;
 	char why[128];
 
-	if (!sure)
+	if (!sure && curfew->n_unanswered == 0) /* else that is asked again in time */
 		ask(curfew);
 	while ((request = find_due(curfew, sure, given_up && sure))) {
 		say_why(curfew, request, why, sizeof(why));

@@ -111,8 +111,8 @@ static struct request *next_in_line(const struct engine *engine)
 		following = request->line_next;
 		if (request->pending.n_tasks == 0)
 			scheduler_leaves(request);
-		else if ((!next || is_before(request, next)) && retry_first_for(request, engine) &&
-			 scheduler_allows(request, engine))
+		else if (scheduler_allows(request, engine) && (!next || is_before(request, next)) &&
+			 retry_first_for(request, engine))
 			next = request;
 	}
 	return next;

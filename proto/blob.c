@@ -128,6 +128,8 @@ int blob_write(const struct blob *blob, size_t offset, size_t bytes, int fd)
 
 		if (n < 0 && within && errno == EINVAL)
 			within = false; /* a file of a kind that takes no pages */
+		else if (n == 0)
+			return -EIO; /* as if it were shorter than it is */
 		else if (n < 0 && errno != EINTR)
 			return -errno;
 		else if (n > 0 && !within)

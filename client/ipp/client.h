@@ -119,7 +119,8 @@ int ipp_pull(struct ipp_client *client, const uint32_t *targets, size_t n_target
 	     struct ipp_error *err);
 
 /* Write the bytes of an array to an open file, where that stands.  Of what take() is given, they go
- * there within the kernel if they lie in memory shared with the engine. */
+ * there within the kernel if they lie in memory shared with the engine; in a copy of the value that
+ * outlives take(), set `origin` to NULL. */
 int ipp_value_write(const struct ipp_value *array, int fd, struct ipp_error *err);
 
 /* Join the arrays that the targets call `name` along their first axis, in the order of `targets`:

@@ -146,6 +146,18 @@ int ipp_start(unsigned n_engines, unsigned timeout_ms, struct ipp_error *err)
 
 /* ---- the end ---- */
 
+/* Another cluster may have been started as soon as this one ended. */
+static bool names(const char *path, const struct connection *ours)
+{
+	struct connection found = {0};
+	struct ipp_error ignored;
+	const bool same = connection_from_file(&found, path, &ignored) == 0 &&
+			  strcmp(found.unix_name, ours->unix_name) == 0;
+
+	connection_fini(&found);
+	return same;
+}
+
 /* The file that led to it, and the log when nobody had anything to say.  Clusters that Slurm
  * started have none. */
 static void remove_file(const struct ipp_client *client)
@@ -155,6 +167,10 @@ static void remove_file(const struct ipp_client *client)
 
 	if (!path)
 		return;
+	if (!names(path, &client->connection)) {
+		free(path);
+		return;
+	}
 	unlink(path);
 	strcpy(path + strlen(path) - strlen(".json"), ".log");
 	if (stat(path, &log) == 0 && log.st_size == 0)
