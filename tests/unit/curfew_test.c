@@ -359,6 +359,40 @@ static void slurm_is_asked_again_when_it_did_not_answer(void **state)
 	assert_drained(client, "and tasks take up to 999 s");
 }
 
+static void an_answer_that_takes_its_time_is_fresh_when_it_comes(void **state)
+{
+	const time_t start = time(NULL);
+
+	(void)state;
+	slurm_says(1000);
+	map(client, request, 2);
+	assert_given(engine, 1, 0);
+	await_answer(1);
+	script("ipp-launch", "/bin/sleep 2.5\necho $((%lld)) 30 >/proc/self/fd/$3\n",
+	       (long long)start + 1000);
+	turn_until(base, time(NULL) > start + 3); /* the first one is no longer */
+	answer_one(engine, request, 0, 999ULL * SECOND_US);
+	assert_drained(client, "and tasks take up to 999 s");
+}
+
+static void a_map_that_can_begin_nothing_ends_though_another_is_served_first(void **state)
+{
+	uint64_t other;
+	struct peer *second = client_joins(&other);
+
+	(void)state;
+	slurm_says(1000);
+	map(second, other, 5);
+	assert_given(engine, 1, 0);
+	await_answer(1);
+	map(client, request, 3);
+	answer_one(engine, other, 0, SECOND_US);
+	assert_given(engine, 2, 0); /* the map that came later */
+	answer_one(engine, request, 0, 999ULL * SECOND_US);
+	assert_drained(client, "and tasks take up to 999 s");
+	assert_int_equal(count(second, FRAME_ENDED), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, teardown)
 
 int main(void)
@@ -377,6 +411,8 @@ int main(void)
 		TEST(a_task_that_died_of_the_whole_steps_signal_runs_again_at_no_cost),
 		TEST(a_task_that_dies_so_again_and_again_is_given_up),
 		TEST(slurm_is_asked_again_when_it_did_not_answer),
+		TEST(an_answer_that_takes_its_time_is_fresh_when_it_comes),
+		TEST(a_map_that_can_begin_nothing_ends_though_another_is_served_first),
 	};
 	int failed;
 
