@@ -205,8 +205,10 @@ drained_study()
 	grep -E "^ipp-run loo: it was told to begin nothing more: [0-9]+ of 500 tasks have ended; with --journal FILE" said
 	for study in 'loo --full-trees --held-out 0:500' 'cv --folds 500' 'forest fit'; do
 		rm -f j
+		trees=2400
+		[[ $study != forest* ]] || trees=24000 # of all, not of each task
 		# shellcheck disable=SC2086
-		drained_study $study --engines 2 --trees 2400 --journal j
+		drained_study $study --engines 2 --trees $trees --journal j
 		n=$(ipp-run journal j | tail -n +2 | wc -l)
 		grep -E "^ipp-run ${study%% *}: it was told to begin nothing more: $n of (500|[1-9][0-9]*) tasks are done and in j; the same command with --resume goes on" said
 	done
