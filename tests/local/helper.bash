@@ -73,8 +73,8 @@ start()
 	ipp-run start -n "$1" 2>>start.log
 }
 
-# refused TEXT ARGS...: ipp-run says TEXT in one sentence and nothing else, with exit code 125
-refused()
+# says TEXT ARGS...: ipp-run says TEXT in one sentence and nothing else, with exit code 125
+says()
 {
 	local text=$1
 	shift
@@ -85,6 +85,12 @@ refused()
 	[ "${#stderr_lines[@]}" = 1 ]
 	[[ $stderr == "ipp-run"* || $stderr == "slurm-ipp: "* ]]
 	[[ $stderr == *"$text"* ]]
+}
+
+# refused TEXT ARGS...: the same, and nothing is left running
+refused()
+{
+	says "$@"
 	wait_until 5 none_left
 }
 

@@ -58,19 +58,6 @@ refuses_to_print()
 	ipp-run stop
 }
 
-# refuses TEXT ARGS...: in one sentence, and a cluster that is there stays
-refuses()
-{
-	local text=$1
-	shift
-	ipp "$@"
-	show
-	[ "$status" = 125 ]
-	[ "$output" = "" ]
-	[ "${#stderr_lines[@]}" = 1 ]
-	[[ $stderr == "ipp-run"*"$text"* || $stderr == "slurm-ipp: $text"* ]]
-}
-
 @test "in a directory that is gone no command is run in another one" {
 	start 1
 	echo 'pwd' >"$HOME/script"
@@ -79,10 +66,10 @@ refuses()
 	rmdir ../gone
 	for verb in map 'map --async' apply 'apply --async'; do
 		# shellcheck disable=SC2086
-		refuses "this directory, in which commands would run, has no name: No such file or directory" $verb -- pwd </dev/null
+		says "this directory, in which commands would run, has no name: No such file or directory" $verb -- pwd </dev/null
 	done
-	refuses "this directory, in which commands would run, has no name" execute pwd
-	refuses "this directory, in which commands would run, has no name" run "$HOME/script"
+	says "this directory, in which commands would run, has no name" execute pwd
+	says "this directory, in which commands would run, has no name" run "$HOME/script"
 	ipp map "$sample:square" 2:4
 	[ "$output" = $'4\n9' ]
 	cd

@@ -259,19 +259,6 @@ client_waits()
 
 # ---- wrong use -------------------------------------------------------------------------------
 
-# say TEXT ARGS...: ipp-run says TEXT in one sentence, with exit code 125, and the cluster stays
-says()
-{
-	local text=$1
-	shift
-	ipp "$@"
-	show
-	[ "$status" = 125 ]
-	[ "$output" = "" ]
-	[ "${#stderr_lines[@]}" = 1 ]
-	[[ $stderr == *"$text"* ]]
-}
-
 @test "pull, gather and rm of what is not there name the engines that lack it" {
 	start 4
 	ipp-run push --targets 0,2 v=1
