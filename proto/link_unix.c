@@ -9,8 +9,8 @@
 
 #include "proto/link_impl.h"
 
-#define READ_BYTES (64 * 1024)
-#define READS_A_TURN 16 /* then others have their turn */
+#define READ_BYTES (64 * 1024 - 64) /* and libevent's head: a chunk of 64 KiB */
+#define READS_A_TURN 16		    /* then others have their turn */
 #define IOVECS 16
 #define DESCRIPTORS 16 /* received and not yet claimed by a frame */
 /* In memfds that lie in the socket, which itself counts the few bytes beside them only. */
