@@ -226,7 +226,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	struct ipp_error err;
 
 	base = event_base_new();
-	connection_name(name, "7");
+	connection_name(name, "controller_fuzz");
 	setup.unix_fd = unix_listen(name, &err);
 	if (!base || setup.unix_fd < 0 || cluster_init(&cluster, base, &setup) < 0)
 		abort();
