@@ -358,7 +358,7 @@ void engine_free(struct engine *engine)
 static void append(struct engine *engine, struct slice *slice)
 {
 	if (engine->in_flight.n_tasks == 0)
-		engine->since_us = engine_now_us();
+		engine->since_us = engine->reckoned_us = engine_now_us();
 	slices_append(&engine->in_flight, slice);
 }
 

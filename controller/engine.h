@@ -22,6 +22,7 @@ struct engine {
 	struct slices in_flight;    /* handed out, in the order that results will come */
 	double in_flight_us;	    /* how long they should take */
 	int64_t since_us;	    /* when the first of them may have begun; CLOCK_MONOTONIC */
+	int64_t reckoned_us;	    /* up to then its time was some task's; likewise */
 	uint64_t recalled;	    /* the map of which it was asked to give back tasks; 0: none */
 	int64_t recalled_us;	    /* when it last was; CLOCK_MONOTONIC */
 	int64_t recalled_since_us;  /* since_us then; 0: it gave some back */

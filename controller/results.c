@@ -9,8 +9,20 @@
 #include "controller/retry.h"
 #include "proto/error.h"
 
+/* An engine runs the user's code, which may say anything: one after the other, its tasks took no
+ * longer than it had any. */
+static uint64_t credible_us(struct engine *engine, uint64_t elapsed_us, int64_t now_us)
+{
+	const uint64_t passed_us = (uint64_t)(now_us - engine->reckoned_us);
+	const uint64_t us = elapsed_us < passed_us ? elapsed_us : passed_us;
+
+	engine->reckoned_us += (int64_t)us;
+	return us;
+}
+
 /* The end of the first task in flight; whether `result` was changed, see retry_consider(). */
-static bool count_result(struct engine *engine, struct request *request, Ipp__Result *result)
+static bool count_result(struct engine *engine, struct request *request, Ipp__Result *result,
+			 int64_t now_us)
 {
 	const double expected_us = engine->in_flight.first->task_us;
 	const bool changed = retry_consider(engine, request, engine->in_flight.first, result);
@@ -23,7 +35,7 @@ static bool count_result(struct engine *engine, struct request *request, Ipp__Re
 		request->n_failed += failed;
 		return changed;
 	}
-	request_learn(request, result->elapsed_us, expected_us);
+	request_learn(request, credible_us(engine, result->elapsed_us, now_us), expected_us);
 	engine->in_flight_us -= expected_us;
 	slices_finish_first(&engine->in_flight);
 	engine->n_done++;
@@ -35,8 +47,8 @@ static bool count_result(struct engine *engine, struct request *request, Ipp__Re
 	return changed;
 }
 
-/* An engine runs the user's code, which may say anything: who ran a task, and what only we say of
- * results, is not taken from it.  Whether `results` was changed. */
+/* Who ran a task, and what only we say of results, is not taken from it either.  Whether `results`
+ * was changed. */
 static bool set_right(const struct engine *engine, Ipp__Results *results)
 {
 	bool changed = results->fetch > 0 || results->heads;
@@ -70,6 +82,7 @@ int results_take(struct engine *engine, const struct frame *frame, struct ipp_er
 	Ipp__Results *results = ipp__results__unpack(NULL, frame->head_bytes, frame->head);
 	struct request *request = results ? request_find(&engine->cluster->index, results->request)
 					  : NULL;
+	const int64_t now_us = engine_now_us();
 	bool changed = false;
 	int rc = 0;
 
@@ -81,10 +94,10 @@ int results_take(struct engine *engine, const struct frame *frame, struct ipp_er
 	if (request && rc == 0)
 		changed = set_right(engine, results);
 	for (size_t i = 0; request && rc == 0 && i < results->n_results; i++)
-		changed |= count_result(engine, request, results->results[i]);
+		changed |= count_result(engine, request, results->results[i], now_us);
 	if (engine->in_flight.n_tasks == 0)
 		engine->in_flight_us = 0;
-	engine->since_us = engine_now_us();
+	engine->since_us = now_us;
 	if (rc == 0 && request)
 		ranks_add(&request->ran,
 			  engine->rank); /* out of memory: nothing follows it there */

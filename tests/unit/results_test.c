@@ -1,4 +1,5 @@
 /* controller/results.h and loss.h: each result once, whoever misbehaves, dies or leaves. */
+#include "controller/request.h"
 #include "tests/unit/controller_peers.h"
 
 static void a_map_ends_with_each_result_once(void **state)
@@ -200,6 +201,33 @@ static void what_is_the_controllers_to_say_of_a_result_is_not_taken_from_an_engi
 	assert_null(cluster.requests);
 }
 
+/* It would get a map to the end of the line, and keep its tasks from beginning for the job's end.
+ */
+static void an_engine_is_not_believed_to_have_been_at_tasks_for_longer_than_it_had_any(void **state)
+{
+	const int64_t before_us = engine_now_us();
+	uint64_t id;
+	double now_us;
+	struct peer *client = client_joins(&id), *liar = engine_joins(0);
+	const struct request *request;
+
+	(void)state;
+	map(client, id, 3);
+	for (uint64_t i = 0; i < 2; i++) {
+		Ipp__Result result = IPP__RESULT__INIT;
+
+		assert_given(liar, i + 1, i);
+		result.index = i;
+		result.elapsed_us = UINT64_MAX - i;
+		answer_with(liar, id, &result, NULL);
+	}
+	assert_given(liar, 3, 2);
+	request = request_find(&cluster.index, id);
+	now_us = (double)(engine_now_us() - before_us);
+	assert_true(request->served_us <= now_us);
+	assert_true(request->long_us <= now_us);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -215,6 +243,7 @@ int main(void)
 		TEST(a_client_that_goes_takes_its_map_along),
 		TEST(clients_take_turns),
 		TEST(what_is_the_controllers_to_say_of_a_result_is_not_taken_from_an_engine),
+		TEST(an_engine_is_not_believed_to_have_been_at_tasks_for_longer_than_it_had_any),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
