@@ -35,7 +35,7 @@ MAINS    := controller/ipp-controller.c engine/ipp-engine.c engine/ipp-worker.c 
 sources   = $(filter-out $(MAINS),$(wildcard $(1)/*.c))
 objects   = $(patsubst %.c,$(B)/%.o,$(call sources,$(1)))
 
-FOLDERS  := proto controller engine engine/runtimes engine/forest engine/modules/forest engine/modules/bench client client/journal client/libipp launcher
+FOLDERS  := proto controller engine engine/runtimes engine/forest engine/modules/forest engine/modules/bench client client/verbs client/journal client/libipp launcher
 MODULES  := $(B)/modules/forest.so $(B)/modules/bench.so
 PROGRAMS := $(patsubst %,$(B)/%,$(notdir $(basename $(wildcard $(MAINS)))))
 SONAME   := libipp.so.0
@@ -57,7 +57,7 @@ $(B)/ipp-controller: $(B)/controller/ipp-controller.o $(call archive,controller)
 $(B)/ipp-engine:     $(B)/engine/ipp-engine.o $(call archive,engine) $(WIRE)
 $(B)/ipp-worker:     $(B)/engine/ipp-worker.o $(call archive,engine) $(call archive,engine/runtimes) $(WIRE)
 $(B)/ipp-guard:      $(B)/engine/ipp-guard.o $(B)/engine/orphans.o
-$(B)/ipp-run:        $(B)/client/ipp-run.o $(call archive,client) $(call archive,client/journal) $(B)/libipp.a $(call archive,engine/forest) $(WIRE)
+$(B)/ipp-run:        $(B)/client/ipp-run.o $(call archive,client/verbs) $(call archive,client) $(call archive,client/journal) $(B)/libipp.a $(call archive,engine/forest) $(WIRE)
 $(B)/ipp-launch:     $(B)/launcher/ipp-launch.o $(call archive,launcher) $(WIRE)
 $(B)/modules/forest.so: $(call objects,engine/modules/forest) $(call archive,engine/forest) \
                         $(B)/proto/error.o

@@ -1,4 +1,4 @@
-/* client/verb.h - what the verbs of ipp-run share; one file a verb. */
+/* client/verb.h - what the verbs of ipp-run share: one file each in client/verbs. */
 #ifndef IPP_CLIENT_VERB_H
 #define IPP_CLIENT_VERB_H
 
