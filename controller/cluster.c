@@ -31,8 +31,17 @@ static void tell_starter(struct cluster *cluster, const char *prefix, const char
 	if (cluster->ready_fd < 0)
 		return;
 	dprintf(cluster->ready_fd, "%s%s\n", prefix, text);
+	event_del(cluster->starter);
 	close(cluster->ready_fd);
 	cluster->ready_fd = -1;
+}
+
+/* Whoever started us hung up: it was killed, or gave up. */
+static void starter_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	cluster_end(arg, "the process that started the cluster ended before it was ready");
 }
 
 /* Ranks that must register: engines, then standbys. */
@@ -81,12 +90,13 @@ static void deadline_cb(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	name_missing(cluster, missing, sizeof(missing));
-	snprintf(text, sizeof(text),
-		 "%zu of %u %s after %.3g s; missing %s; give them longer "
-		 "with --ipp-timeout, or see what their nodes say",
+	snprintf(text, sizeof(text), "%zu of %u %s after %.3g s; missing %s; %s",
 		 cluster->n_live + cluster->n_standbys, expected,
 		 expected > cluster->setup->n_engines ? "tasks" : "engines",
-		 cluster->setup->timeout_ms / 1000.0, missing);
+		 cluster->setup->timeout_ms / 1000.0, missing,
+		 cluster->setup->n_ranks > 0
+			 ? "give them longer with --ipp-timeout, or see what their nodes say"
+			 : "give them longer, or start fewer");
 	tell_starter(cluster, "error: ", text);
 	cluster_end(cluster, "not all engines came in time");
 }
@@ -292,7 +302,9 @@ int cluster_init(struct cluster *cluster, struct event_base *base, const struct 
 	cluster->returning = returning_new(cluster);
 	cluster->curfew = curfew_new(cluster);
 	cluster->last_words = event_new(base, -1, EV_PERSIST, last_words_cb, cluster);
-	if (!cluster->schedule || !cluster->deadline || !cluster->deserted || !cluster->stranded ||
+	cluster->starter = event_new(base, setup->ready_fd, EV_READ, starter_cb, cluster);
+	if (!cluster->starter || (setup->ready_fd >= 0 && event_add(cluster->starter, NULL) < 0) ||
+	    !cluster->schedule || !cluster->deadline || !cluster->deserted || !cluster->stranded ||
 	    !cluster->returning || !cluster->curfew || !cluster->last_words ||
 	    (setup->n_engines > 0 && setup->timeout_ms > 0 &&
 	     event_add(cluster->deadline, &timeout) < 0)) {
@@ -330,4 +342,6 @@ void cluster_fini(struct cluster *cluster)
 	curfew_free(cluster->curfew);
 	if (cluster->last_words)
 		event_free(cluster->last_words);
+	if (cluster->starter)
+		event_free(cluster->starter);
 }

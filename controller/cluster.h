@@ -59,6 +59,7 @@ struct cluster {
 	struct curfew *curfew;	  /* see curfew.h */
 	struct event *last_words; /* while goodbyes drain */
 	int ready_fd;		  /* closed once readiness is decided; then -1 */
+	struct event *starter;	  /* that it hangs up there before */
 	bool ready, ending;
 };
 

@@ -63,31 +63,34 @@ static int start_all(const struct connection *connection, unsigned n_engines, un
 	return rc;
 }
 
-int local_start(struct connection *out, unsigned n_engines, unsigned timeout_ms, int owner_pidfd,
-		struct ipp_error *err)
+int local_name(struct connection *out, struct ipp_error *err)
 {
 	struct connection connection = {0};
-	int ready[2] = {-1, -1};
-	int unix_fd = -1;
 	int rc = describe(&connection, err);
 
 	if (rc == 0)
-		rc = unix_fd = unix_listen(connection.unix_name, err);
-	if (rc >= 0 && pipe2(ready, O_CLOEXEC) < 0)
-		rc = ipp_fail(err, errno, "cannot start local engines: %m");
-	if (rc >= 0)
-		rc = start_all(&connection, n_engines, timeout_ms, owner_pidfd, unix_fd, ready,
-			       err);
-	if (rc == 0) {
+		rc = unix_listen(connection.unix_name, err);
+	if (rc < 0)
+		connection_fini(&connection);
+	else
 		*out = connection;
-		memset(&connection, 0, sizeof(connection));
-	}
+	return rc;
+}
+
+int local_start(const struct connection *connection, int unix_fd, unsigned n_engines,
+		unsigned timeout_ms, int owner_pidfd, struct ipp_error *err)
+{
+	int ready[2] = {-1, -1};
+	int rc;
+
+	if (pipe2(ready, O_CLOEXEC) < 0)
+		rc = ipp_fail(err, errno, "cannot start local engines: %m");
+	else
+		rc = start_all(connection, n_engines, timeout_ms, owner_pidfd, unix_fd, ready, err);
 	for (int i = 0; i < 2; i++)
 		if (ready[i] >= 0)
 			close(ready[i]);
-	if (unix_fd >= 0)
-		close(unix_fd);
-	connection_fini(&connection);
+	close(unix_fd);
 	return rc;
 }
 

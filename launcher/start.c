@@ -122,8 +122,10 @@ int controller_wait(int ready_fd, unsigned timeout_ms, struct ipp_error *err)
 		ssize_t got;
 
 		if (left_ms == 0)
-			return ipp_fail(err, ETIME, "the controller says nothing after %u s",
-					timeout_ms / 1000);
+			return ipp_fail(err, ETIMEDOUT,
+					"the controller says nothing after %u s: is its node "
+					"overloaded?  Give it longer, or try again",
+					(timeout_ms + 500) / 1000);
 		if (poll(&ready, 1, left_ms) <= 0)
 			continue;
 		got = read(ready_fd, text + bytes, sizeof(text) - 1 - bytes);

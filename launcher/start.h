@@ -38,7 +38,7 @@ struct start_controller {		     /* borrows all it points to */
 int controller_start(const struct start_controller *start, struct ipp_error *err);
 
 /* Wait for its verdict on `ready_fd`.  Returns 0; -ETIMEDOUT when engines are missing (its own
- * sentence), -EPIPE when it died; -ETIME when it says nothing within timeout_ms. */
+ * sentence), or it says nothing within timeout_ms; -EPIPE when it died. */
 int controller_wait(int ready_fd, unsigned timeout_ms, struct ipp_error *err);
 
 enum guard_kind { GUARD_ENGINE, GUARD_STANDBY }; /* a standby has no engine: it waits for the end */

@@ -74,13 +74,15 @@ struct ipp_engine {
 int ipp_engines(struct ipp_client *client, const struct ipp_engine **out, size_t *n,
 		struct ipp_error *err);
 
-/* End the whole cluster. */
+/* End the whole cluster.  -ETIMEDOUT: its controller has not ended after ten seconds. */
 int ipp_stop(struct ipp_client *client, struct ipp_error *err);
 
 /* Start a cluster of engines on this machine that outlives this process and that ipp_connect()
  * finds from now on.  What its engines say goes to ~/.slurm-ipp/local-HOST.log.
- *   timeout_ms  for all of them to be ready; 0: 60 s
- * -EEXIST: one runs here already. */
+ *   timeout_ms  for all of them to be ready, and for another call of ipp_start() or ipp_stop() that
+ *               is at work here; 0: 60 s; it returns five seconds later at the latest
+ * -EEXIST: one runs here already, or is being started; -ETIMEDOUT: it was not ready in time.
+ * Nothing is left of it when it fails, nor when the process is killed before it is ready. */
 int ipp_start(unsigned n_engines, unsigned timeout_ms, struct ipp_error *err);
 
 /* CPUs that this process may use: so many engines suit this machine. */

@@ -328,8 +328,11 @@ static int start_local(struct ipp_client *client, const struct ipp_connect *opti
 	if (self < 0)
 		return ipp_fail(err, errno,
 				"cannot make a pidfd: %m; Linux 5.3 or later is needed");
-	rc = local_start(&client->connection, n,
-			 options->timeout_ms ? options->timeout_ms : SESSION_TIMEOUT_MS, self, err);
+	rc = local_name(&client->connection, err);
+	if (rc >= 0)
+		rc = local_start(&client->connection, rc, n,
+				 options->timeout_ms ? options->timeout_ms : SESSION_TIMEOUT_MS,
+				 self, err);
 	close(self);
 	return rc;
 }

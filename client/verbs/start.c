@@ -38,9 +38,18 @@ static int start(int argc, char **argv)
 const struct verb verb_start = {
 	.name = "start",
 	.summary = "start engines on this machine, for many commands",
-	.usage = "usage: ipp-run start [-n ENGINES] [--timeout SECONDS]\n"
-		 "Start engines on this machine, one for each CPU unless -n says otherwise; they "
-		 "stay until\n"
-		 "ipp-run stop.  What they say is in ~/.slurm-ipp/local-HOST.log.\n",
+	.usage =
+		"usage: ipp-run start [-n ENGINES] [--timeout SECONDS]\n"
+		"Start engines on this machine, one for each CPU unless -n says otherwise; they "
+		"stay until\n"
+		"ipp-run stop.  What they say is in ~/.slurm-ipp/local-HOST.log.\n"
+		"  -n, --engines ENGINES  as many\n"
+		"  --timeout SECONDS      for them to be ready (60), and for another start or stop "
+		"that is\n"
+		"                         at work here; start ends five seconds later at the "
+		"latest\n"
+		"Exit code: 0, or 125 when one runs here already, or it was not ready in time.  "
+		"Nothing is\n"
+		"left of it then, nor when start is killed before it is ready.\n",
 	.run = start,
 };

@@ -21,6 +21,9 @@ const struct verb verb_stop = {
 	.summary = "end the cluster",
 	.usage = "usage: ipp-run stop\n"
 		 "End the cluster that ipp-run start, a batch script or srun started: its "
-		 "controller and engines.\n",
+		 "controller and engines.\n"
+		 "Exit code: 0, or 125 when there is none, or when its controller has not ended "
+		 "after ten\n"
+		 "seconds.\n",
 	.run = stop,
 };

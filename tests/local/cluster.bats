@@ -83,6 +83,92 @@ file() { echo "$HOME/.slurm-ipp/local-$(uname -n).json"; }
 	wait_until 5 none_left
 }
 
+# slow: programs of which no guard starts an engine, in the place of ours
+slow()
+{
+	mkdir slow
+	cp "$programs"/ipp-{run,controller} slow
+	printf '#!/bin/sh\nexec sleep 1000\n' >slow/ipp-guard
+	chmod +x slow/ipp-guard
+	PATH=$PWD/slow:$PATH
+}
+
+@test "a start whose engines do not come says so in time and leaves nothing" {
+	slow
+	says "0 of 2 engines after 0.9" start -n 2 --timeout 1
+	[ ! -e "$(file)" ]
+	wait_until 10 n_run ipp-controller 0
+	kill $(ours sleep)
+}
+
+@test "of two starts at once of which the first does not get on the second says that one runs" {
+	slow
+	ipp-run start -n 1 2>first.log &
+	wait_until 30 [ -e "$(file)" ]
+	says "a cluster is running here already" start -n 1 --timeout 20
+	n_run ipp-controller 1
+	ipp stop
+	show
+	[ "$status" = 0 ]
+	run -125 wait %1
+	cat first.log
+	[ "$(cat first.log)" = "slurm-ipp: the controller ended before it was ready: a client stopped the cluster" ]
+	[ ! -e "$(file)" ]
+	kill $(ours sleep)
+}
+
+@test "nothing is left of a start that was killed before its engines were ready" {
+	slow
+	ipp-run start -n 1 2>start.log &
+	wait_until 30 some_run sleep
+	kill -9 $!
+	wait_until 10 n_run ipp-controller 0
+	PATH=$programs:$PATH start 1
+	[ "$(ids)" = "0 " ]
+	kill $(ours sleep)
+	ipp-run stop
+	wait_until 5 none_left
+}
+
+@test "a start waits for one that holds the log as long as it was told, and names the log" {
+	start 1
+	ipp-run stop
+	wait_until 5 none_left
+	log=$(file)
+	log=${log%.json}.log
+	python3 -c 'import fcntl, signal, sys
+log = open(sys.argv[1], "a")
+fcntl.lockf(log, fcntl.LOCK_EX)
+print("held", flush=True)
+signal.pause()' "$log" >said 2>&1 3>&- &
+	holder=$!
+	wait_until 30 [ -s said ]
+	refused "another ipp-run start or stop holds $log and does not go on: fuser names its process" start -n 1 --timeout 1
+	kill "$holder"
+}
+
+@test "a log that another start's end removed is locked for nobody" {
+	for i in $(seq 10); do
+		ipp-run start -n 1 >said.1 2>&1 &
+		ipp-run start -n 1 >said.2 2>&1 &
+		ipp-run stop >/dev/null 2>&1 || true
+		wait
+		[ "$(ours ipp-controller | wc -l)" -le 1 ]
+		ipp-run stop || true
+		wait_until 5 none_left
+	done
+}
+
+@test "start and stop say that a controller which is stopped does not answer" {
+	start 1
+	controller=$(ours ipp-controller)
+	kill -STOP "$controller"
+	says "it does not answer" start -n 1 --timeout 1
+	kill -CONT "$controller"
+	[ "$(ids)" = "0 " ]
+	ipp-run stop
+}
+
 @test "the file of a controller that was killed is passed over, and the next start replaces it" {
 	start 2
 	kill -9 "$(ours ipp-controller)"
