@@ -162,10 +162,11 @@ build/fuzz/worker_fuzz: private FUZZFLAGS += -rdynamic
 build/fuzz/fuzzed.a: $(FUZZED)
 	@rm -f $@
 	$(AR) rcs $@ $^
+build/fuzz/%.o: private CPPFLAGS += -DIPP_LIBEXECDIR='"$(libexecdir)"' $(call pkg,cflags,pmix)
+build/fuzz/tests/%.o: private FUZZFLAGS += $(WARN)
 build/fuzz/%.o: %.c $(B)/proto/ipp.pb-c.h
 	@mkdir -p $(@D)
-	clang $(CPPFLAGS) -DIPP_LIBEXECDIR='"$(libexecdir)"' $(call pkg,cflags,pmix) $(FUZZFLAGS) \
-		-fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+	clang $(CPPFLAGS) $(FUZZFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
 build/fuzz/proto/ipp.pb-c.o: $(B)/proto/ipp.pb-c.c
 	@mkdir -p $(@D)
 	clang $(CPPFLAGS) $(FUZZFLAGS) -c -o $@ $<

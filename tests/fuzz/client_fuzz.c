@@ -22,7 +22,7 @@ static struct event next; /* thing it does, once a turn of the client's loop, an
 static struct event_base *base;	  /* that its end turns in, within the client's loop */
 static struct link *controller;	  /* its end; NULL: it has gone */
 static uint64_t latest, answered; /* request it was told of, and results it gave of that */
-static uint64_t fetch;		  /* number of the FETCH it was asked for last, or 0 */
+static uint64_t fetch_number;	  /* number of the FETCH it was asked for last, or 0 */
 static bool heads_only;
 
 static void on_frame(void *owner, struct link *link, const struct frame *frame)
@@ -39,10 +39,10 @@ static void on_frame(void *owner, struct link *link, const struct frame *frame)
 			memcpy(&latest, (char *)head + heads[frame->type]->fields[0].offset,
 			       sizeof(latest));
 			answered = 0;
-			fetch = 0;
+			fetch_number = 0;
 		}
 	if (frame->type == FRAME_FETCH) {
-		fetch = ((Ipp__Fetch *)head)->number;
+		fetch_number = ((Ipp__Fetch *)head)->number;
 		heads_only = ((Ipp__Fetch *)head)->heads;
 	}
 	forget(head);
@@ -82,8 +82,8 @@ static void say_result(void)
 	struct blob *payload = what & 64 ? blob_copy("ab", 2) : NULL;
 
 	results.request = latest;
-	results.fetch = fetch;
-	results.heads = fetch > 0 && heads_only;
+	results.fetch = fetch_number;
+	results.heads = fetch_number > 0 && heads_only;
 	result.index = what & 8 ? what & 7 : answered++;
 	result.outcome = what & 16 ? what % 8 : 0;
 	result.again = what & 32;
@@ -113,7 +113,7 @@ static void say_end(uint8_t how)
 
 	welcome.client = 1;
 	done.request = finished.request = ended.request = latest;
-	finished.fetch = fetch;
+	finished.fetch = fetch_number;
 	finished.work = IPP__WORK__GATHER;
 	finished.name = (char *)"x";
 	finished.targets = 2;
@@ -154,13 +154,13 @@ static void next_cb(evutil_socket_t fd, short what, void *arg)
 }
 
 /* The first thing it says is who we are, mostly. */
-int dialled(struct event_base *clients)
+int dialled(struct event_base *dialler)
 {
 	const int fd = end_join(&controller, base, &events);
 
 	if (take(&source) < 250)
 		say_end(0);
-	event_assign(&next, clients, always, EV_READ | EV_PERSIST, next_cb, NULL);
+	event_assign(&next, dialler, always, EV_READ | EV_PERSIST, next_cb, NULL);
 	event_add(&next, NULL);
 	return fd;
 }
@@ -320,7 +320,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	struct ipp_error err;
 
 	source = (struct source){data, bytes};
-	fetch = 0;
+	fetch_number = 0;
 	base = event_base_new();
 	if (always == 0)
 		always = eventfd(1, EFD_CLOEXEC);

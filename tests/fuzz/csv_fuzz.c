@@ -16,20 +16,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
 	struct table table = {.n = 0};
 	struct ipp_error err;
-	char *text = malloc(bytes + 1);
+	char *target = malloc(bytes + 1);
 	char *target_end;
 
-	if (!text)
+	if (!target)
 		abort();
-	memcpy(text, data, bytes);
-	text[bytes] = '\0';
-	target_end = memchr(text, '\n', bytes);
+	memcpy(target, data, bytes);
+	target[bytes] = '\0';
+	target_end = memchr(target, '\n', bytes);
 	if (target_end) {
 		const char *rest = target_end + 1;
 
 		*target_end = '\0';
-		if (csv_table(&table, rest, bytes - (size_t)(rest - text), text, "input", &err) <
-		    0) {
+		if (csv_table(&table, rest, bytes - (size_t)(rest - target), target, "input",
+			      &err) < 0) {
 			assert(err.text[0] && !strchr(err.text, '\n') && !table.x && !table.y);
 		} else {
 			assert(table.n > 0 && table.p > 0);
@@ -40,6 +40,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 		}
 	}
 	table_fini(&table);
-	free(text);
+	free(target);
 	return 0;
 }

@@ -6,8 +6,8 @@
 #include "proto/dial.h"
 #include "tests/fuzz/peer.h"
 
-/* By the target: a descriptor that is joined to its controller. */
-int dialled(struct event_base *base);
+/* By the target: a descriptor that is joined to its controller.  `dialler` turns its other end. */
+int dialled(struct event_base *dialler);
 
 struct dial {
 	dial_done_fn *done;

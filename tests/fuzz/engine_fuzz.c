@@ -187,9 +187,9 @@ static const struct link_events controller_events = {
 	.on_close = end_closed,
 };
 
-int dialled(struct event_base *base)
+int dialled(struct event_base *dialler)
 {
-	return end_join(&in_controller, base, &controller_events);
+	return end_join(&in_controller, dialler, &controller_events);
 }
 
 /* ---- the neighbours: a lead, whom the engine asks, and one that asks the engine ---- */

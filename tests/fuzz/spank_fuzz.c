@@ -56,59 +56,59 @@ spank_err_t spank_get_item(spank_t spank, spank_item_t item, ...)
 }
 
 /* As in Slurm: what does not fit is cut and refused. */
-spank_err_t spank_getenv(spank_t spank, const char *name, char *value, int bytes)
+spank_err_t spank_getenv(spank_t spank, const char *var, char *buf, int len)
 {
 	const char *text = next_forged < n_forged ? forged[next_forged++] : NULL;
 
 	(void)spank;
-	(void)name;
+	(void)var;
 	if (!text)
 		return ESPANK_ENV_NOEXIST;
-	strncpy(value, text, (size_t)bytes - 1);
-	value[bytes - 1] = '\0';
-	return strlen(text) < (size_t)bytes ? ESPANK_SUCCESS : ESPANK_NOSPACE;
+	strncpy(buf, text, (size_t)len - 1);
+	buf[len - 1] = '\0';
+	return strlen(text) < (size_t)len ? ESPANK_SUCCESS : ESPANK_NOSPACE;
 }
 
-spank_err_t spank_setenv(spank_t spank, const char *name, const char *value, int overwrite)
+spank_err_t spank_setenv(spank_t spank, const char *var, const char *val, int overwrite)
 {
 	(void)spank;
-	assert(overwrite && strncmp(name, "IPP_LAUNCH_", strlen("IPP_LAUNCH_")) == 0);
-	if (strcmp(name, "IPP_LAUNCH_COMMAND") != 0)
-		assert(strlen(value) < 32);
+	assert(overwrite && strncmp(var, "IPP_LAUNCH_", strlen("IPP_LAUNCH_")) == 0);
+	if (strcmp(var, "IPP_LAUNCH_COMMAND") != 0)
+		assert(strlen(val) < 32);
 	return ESPANK_SUCCESS;
 }
 
-spank_err_t spank_unsetenv(spank_t spank, const char *name)
+spank_err_t spank_unsetenv(spank_t spank, const char *var)
 {
 	(void)spank;
-	(void)name;
+	(void)var;
 	return ESPANK_SUCCESS;
 }
 
-const char *spank_strerror(spank_err_t rc)
+const char *spank_strerror(spank_err_t err)
 {
-	(void)rc;
+	(void)err;
 	return "an error";
 }
 
-extern void slurm_error(const char *fmt, ...)
+extern void slurm_error(const char *format, ...)
 {
-	(void)fmt;
+	(void)format;
 }
 
 /* ipp-launch is there, wherever it is looked for. */
-int access(const char *path, int mode)
+int access(const char *name, int type)
 {
-	(void)path;
-	(void)mode;
+	(void)name;
+	(void)type;
 	return 0;
 }
 
 /* Nobody lives on after the command. */
-int nanosleep(const struct timespec *wanted, struct timespec *left)
+int nanosleep(const struct timespec *requested_time, struct timespec *remaining)
 {
-	(void)wanted;
-	(void)left;
+	(void)requested_time;
+	(void)remaining;
 	return 0;
 }
 

@@ -198,8 +198,8 @@ static const struct link_events engine_events = {
 /* A call of one of the functions, else of anything. */
 static void give_call(uint64_t request)
 {
-	static char *const functions[] = {"m.so:look", "m.so:give", "m.so:ipp_module_version",
-					  "m.so:none"};
+	static const char *const functions[] = {"m.so:look", "m.so:give", "m.so:ipp_module_version",
+						"m.so:none"};
 	const uint8_t what = take(&source);
 	Ipp__Call *call = (Ipp__Call *)take_message(&source, heads[FRAME_CALL]);
 	struct blob *payload = take_payload(&source);
@@ -207,10 +207,10 @@ static void give_call(uint64_t request)
 
 	call->request = request;
 	if (what < 192) {
-		call->function = functions[what % 2];
+		call->function = (char *)functions[what % 2];
 		call->runtime = (char *)"native";
 	} else if (what < 224) {
-		call->function = functions[2 + what % 2];
+		call->function = (char *)functions[2 + what % 2];
 	}
 	link_send(in_engine, FRAME_CALL, &call->base, payload);
 	is_open[request] = true;
@@ -223,7 +223,7 @@ static void give_call(uint64_t request)
 /* A map with an array, over whose rows it goes mostly. */
 static void give_array(uint64_t request)
 {
-	static char *const dtypes[] = {"|u1", "<f4", "<i8", "<U1", ">u2", "|b1"};
+	static const char *const dtypes[] = {"|u1", "<f4", "<i8", "<U1", ">u2", "|b1"};
 	static const uint64_t sizes[] = {1, 4, 8, 4, 2, 1};
 	const uint8_t what = take(&source), more = take(&source);
 	Ipp__Call call = IPP__CALL__INIT;
@@ -232,7 +232,7 @@ static void give_array(uint64_t request)
 	uint64_t shape[] = {what & 3, more & 7};
 	struct blob *payload;
 
-	array.dtype = dtypes[(what >> 2) % N(dtypes)];
+	array.dtype = (char *)dtypes[(what >> 2) % N(dtypes)];
 	array.n_shape = 1 + (more >> 3 & 1);
 	array.shape = shape;
 	array.fortran_order = more & 128;
