@@ -11,6 +11,7 @@
 #include "controller/kept_results.h"
 #include "controller/push.h"
 #include "controller/request.h"
+#include "controller/scheduler.h"
 #include "proto/error.h"
 #include "proto/frame.h"
 
@@ -158,6 +159,8 @@ void client_stop_at(struct request *request, uint64_t index)
 	}
 	while ((slice = slices_pop(&before)))
 		slices_append(&request->pending, slice);
+	if (request->pending.n_tasks == 0)
+		scheduler_leaves(request);
 	if (request->kind == REQUEST_MAP && request->total == UINT64_MAX)
 		request->total = request->n_received;
 	request->total -= dropped;

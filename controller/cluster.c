@@ -293,7 +293,6 @@ int cluster_init(struct cluster *cluster, struct event_base *base, const struct 
 
 	*cluster = (struct cluster){
 		.base = base, .setup = setup, .ready_fd = setup->ready_fd, .items = {.fd = -1}};
-	cluster->line_last = &cluster->line;
 	history_init(&cluster->history);
 	cluster->schedule = event_new(base, -1, 0, schedule_cb, cluster);
 	cluster->deadline = event_new(base, -1, 0, deadline_cb, cluster);
@@ -328,6 +327,7 @@ void cluster_fini(struct cluster *cluster)
 	if (cluster->items.fd >= 0)
 		close(cluster->items.fd);
 	free(cluster->engines);
+	free(cluster->line.at);
 	free(cluster->standbys);
 	if (cluster->schedule)
 		event_free(cluster->schedule);

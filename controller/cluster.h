@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "controller/history.h"
+#include "controller/line.h"
 #include "controller/request_index.h"
 #include "proto/items.h"
 #include "proto/link.h"
@@ -40,7 +41,7 @@ struct cluster {
 	size_t n_standbys;
 	struct request *requests;	    /* that have not ended, the latest first */
 	struct request_index index;	    /* of those */
-	struct request *line, **line_last;  /* maps that may have something to hand out */
+	struct line line;		    /* maps that have something to hand out */
 	uint64_t n_requests;		    /* there ever were */
 	struct request *ended, *last_ended; /* retired, and who waits for them does not know yet */
 	struct history history;

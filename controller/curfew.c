@@ -177,9 +177,16 @@ static void ask_cb(evutil_socket_t fd, short what, void *arg)
 
 /* ---- what may begin ---- */
 
+/* A task of a map of which none has ended is given a chance. */
+bool curfew_allows(const struct curfew *curfew, const struct request *request)
+{
+	return !request->drains && curfew->left_us >= request->long_us;
+}
+
 void curfew_look(struct curfew *curfew)
 {
 	const int64_t until_us = until(curfew);
+	const struct line *line = &curfew->cluster->line;
 
 	curfew->curbed = false;
 	if (curfew->drains) {
@@ -194,20 +201,10 @@ void curfew_look(struct curfew *curfew)
 	else
 		curfew->left_us = until_us == NEVER ? INFINITY
 						    : (double)(until_us - engine_now_us());
-}
-
-/* A task of a map of which none has ended is given a chance. */
-static bool may_begin(const struct curfew *curfew, const struct request *request)
-{
-	return !request->drains && curfew->left_us >= request->long_us;
-}
-
-bool curfew_allows(struct curfew *curfew, const struct request *request)
-{
-	const bool allowed = may_begin(curfew, request);
-
-	curfew->curbed |= !allowed;
-	return allowed;
+	if (curfew->left_us == INFINITY)
+		return;
+	for (size_t i = 0; i < line->n; i++)
+		curfew->curbed |= !curfew_allows(curfew, line->at[i]);
 }
 
 bool curfew_curbs(const struct curfew *curfew)
@@ -260,7 +257,7 @@ static bool is_due(const struct curfew *curfew, const struct request *request, b
 		return false;
 	return request->drains ||
 	       (sure && (curfew->left_us < 0 || (request->pending.n_tasks > 0 && !request->waits &&
-						 !may_begin(curfew, request))));
+						 !curfew_allows(curfew, request))));
 }
 
 static struct request *find_due(const struct curfew *curfew, bool sure, bool given_up)

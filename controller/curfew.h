@@ -34,9 +34,9 @@ void curfew_drain(struct request *request);
 void curfew_look(struct curfew *curfew);
 
 /* Whether a task of the map may begin. */
-bool curfew_allows(struct curfew *curfew, const struct request *request);
+bool curfew_allows(const struct curfew *curfew, const struct request *request);
 
-/* Whether anything was kept from beginning since curfew_look(). */
+/* Whether anything was kept from beginning, as curfew_look() saw it. */
 bool curfew_curbs(const struct curfew *curfew);
 
 /* How many of `n` may begin, one after another, behind work that takes `ahead_us`. */

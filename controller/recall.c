@@ -49,7 +49,7 @@ static bool is_wanted(const struct request *request)
  * `late`, that another could run now; NULL: there is none. */
 static const struct request *wanted_of(const struct engine *engine, bool late)
 {
-	struct curfew *curfew = engine->cluster->curfew;
+	const struct curfew *curfew = engine->cluster->curfew;
 	const struct slice *slice = engine->in_flight.first;
 
 	if (slice->to - slice->from == 1)
@@ -146,7 +146,7 @@ static int take_back(struct engine *engine, const Ipp__Recall *answer, struct ip
 					      : "it gave back more tasks than it had");
 	had_us -= engine_owes_us(engine, request->id);
 	engine->in_flight_us -= had_us;
-	request->served_us -= had_us;
+	scheduler_charge(request, -had_us);
 	engine->recalled_since_us = 0; /* it may have tasks of another map */
 	scheduler_joins(request);
 	return 0;

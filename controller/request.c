@@ -80,7 +80,7 @@ struct request *request_new(struct client *client, uint64_t id, enum request_kin
 	if (targets && targets->n_ranks > 0)
 		request->targets = malloc(targets->n_ranks * sizeof(*request->targets));
 	if (!request->label || (targets && targets->n_ranks > 0 && !request->targets) ||
-	    request_index_add(&cluster->index, request) < 0) {
+	    line_expect(&cluster->line) < 0 || request_index_add(&cluster->index, request) < 0) {
 		free(request->targets);
 		free(request->label);
 		free(request);
@@ -150,6 +150,7 @@ void request_retire(struct request *request)
 	request->next = NULL;
 	request_index_remove(&request->cluster->index, request);
 	scheduler_leaves(request);
+	line_expect_no_more(&request->cluster->line);
 	request->ended_us = realtime_us();
 	request->client = NULL;
 	slices_clear(&request->pending);
@@ -216,7 +217,7 @@ void request_learn(struct request *request, uint64_t elapsed_us, double expected
 {
 	const double us = elapsed_us > 0 ? (double)elapsed_us : 0.5;
 
-	request->served_us += us - expected_us;
+	scheduler_charge(request, us - expected_us);
 	request->task_us = request->task_us > 0
 				   ? request->task_us + NEWEST * (us - request->task_us)
 				   : us;

@@ -58,10 +58,9 @@ struct waiter {
 
 struct request {
 	struct request *next, **at; /* in the cluster's list, and what points there to it */
-	struct request *line_next,
-		**line_at; /* in the scheduler's; line_at is NULL outside of it */
-	uint64_t place;	   /* of all that there ever were */
-	uint64_t id;	   /* client number << 32 | its own number */
+	size_t in_line; /* place in the cluster's line, see line.h; 0: it is not in it */
+	uint64_t place; /* of all that there ever were */
+	uint64_t id;	/* client number << 32 | its own number */
 	enum request_kind kind;
 	struct cluster *cluster;
 	struct client *client; /* borrowed; NULL: it left, and the request is detached */

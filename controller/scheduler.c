@@ -67,26 +67,24 @@ void scheduler_joins(struct request *request)
 {
 	struct cluster *cluster = request->cluster;
 
-	if (request->line_at || request->waits)
+	if (request->in_line || request->waits)
 		return;
 	if (request->served_us < cluster->served_us)
 		request->served_us = cluster->served_us;
-	request->line_next = NULL;
-	request->line_at = cluster->line_last;
-	*cluster->line_last = request;
-	cluster->line_last = &request->line_next;
+	line_join(&cluster->line, request);
 }
 
 void scheduler_leaves(struct request *request)
 {
-	if (!request->line_at)
-		return;
-	*request->line_at = request->line_next;
-	if (request->line_next)
-		request->line_next->line_at = request->line_at;
-	else
-		request->cluster->line_last = request->line_at;
-	request->line_at = NULL;
+	if (request->in_line)
+		line_leave(&request->cluster->line, request);
+}
+
+void scheduler_charge(struct request *request, double us)
+{
+	request->served_us += us;
+	if (request->in_line)
+		line_move(&request->cluster->line, request);
 }
 
 bool scheduler_allows(const struct request *request, const struct engine *engine)
@@ -96,26 +94,9 @@ bool scheduler_allows(const struct request *request, const struct engine *engine
 	       curfew_allows(request->cluster->curfew, request);
 }
 
-static bool is_before(const struct request *a, const struct request *b)
+static bool has_some_for(struct request *request, const void *engine)
 {
-	return a->served_us < b->served_us || (a->served_us == b->served_us && a->place < b->place);
-}
-
-/* Whoever had least engine time; of two, who came first.  Those that have handed out everything
- * leave the line. */
-static struct request *next_in_line(const struct engine *engine)
-{
-	struct request *next = NULL, *following;
-
-	for (struct request *request = engine->cluster->line; request; request = following) {
-		following = request->line_next;
-		if (request->pending.n_tasks == 0)
-			scheduler_leaves(request);
-		else if (scheduler_allows(request, engine) && (!next || is_before(request, next)) &&
-			 retry_first_for(request, engine))
-			next = request;
-	}
-	return next;
+	return scheduler_allows(request, engine) && retry_first_for(request, engine);
 }
 
 /* How long the engine will be at what it has: for ever, as far as one can tell, with a task of
@@ -177,7 +158,9 @@ static bool give_some(struct engine *engine, struct request *request)
 		return false;
 	if (cluster->served_us < request->served_us)
 		cluster->served_us = request->served_us;
-	request->served_us += request->task_us * (double)(slice->to - slice->from);
+	scheduler_charge(request, request->task_us * (double)(slice->to - slice->from));
+	if (request->pending.n_tasks == 0)
+		scheduler_leaves(request);
 	engine_give(engine, request, slice);
 	return true;
 }
@@ -196,7 +179,7 @@ static bool serve(struct cluster *cluster, struct engine *engine)
 		engine_give(engine, request_find(&cluster->index, pinned->request), pinned);
 		return true;
 	}
-	next = next_in_line(engine);
+	next = line_first(&cluster->line, has_some_for, engine);
 	return next && give_some(engine, next);
 }
 
@@ -212,7 +195,7 @@ void scheduler_run(struct cluster *cluster)
 			struct engine *engine = engine_find(cluster, (uint32_t)rank);
 
 			if (engine && engine->recalled == 0 &&
-			    (cluster->line || engine->pinned.first) && serve(cluster, engine))
+			    (cluster->line.n > 0 || engine->pinned.first) && serve(cluster, engine))
 				served = true;
 		}
 	} while (served);

@@ -36,7 +36,10 @@ uint64_t scheduler_bounded(uint64_t quota, uint64_t in_flight, uint64_t share, u
 /* The request is about to have something to hand out, or may do so now: it takes its place in the
  * line, unless it waits for others. */
 void scheduler_joins(struct request *request);
-void scheduler_leaves(struct request *request); /* it never will again */
+void scheduler_leaves(struct request *request); /* it has nothing any more */
+
+/* It was given so much engine time; less than nothing: so much less than was thought. */
+void scheduler_charge(struct request *request, double us);
 
 /* Whether tasks of the map may begin on the engine, if there are any. */
 bool scheduler_allows(const struct request *request, const struct engine *engine);
