@@ -8,6 +8,7 @@
 #include "controller/request.h"
 #include "controller/retry.h"
 #include "proto/error.h"
+#include "proto/extent.h"
 
 /* An engine runs the user's code, which may say anything: one after the other, its tasks took no
  * longer than it had any. */
@@ -93,6 +94,8 @@ int results_take(struct engine *engine, const struct frame *frame, struct ipp_er
 		rc = ipp_fail(err, EPROTO, "a result came that was not its turn");
 	if (request && rc == 0)
 		changed = set_right(engine, results);
+	if (request && rc == 0 && !extents_fit(results, frame->payload))
+		rc = ipp_fail(err, EPROTO, "a result came that is cut short, or none");
 	for (size_t i = 0; request && rc == 0 && i < results->n_results; i++)
 		changed |= count_result(engine, request, results->results[i], now_us);
 	if (engine->in_flight.n_tasks == 0)

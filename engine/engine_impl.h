@@ -50,8 +50,9 @@ struct engine {
 	struct time_limits limits;
 	struct event *waiting; /* time to see whether results wait behind a long task */
 	struct progress late;  /* what the worker is being killed for, while that is running */
-	bool stopped;	       /* the worker was, by a signal, when we last looked */
-	unsigned idle_deaths;  /* workers in a row that died and ran nothing */
+	bool spoilt;  /* the worker is being killed for what it said, which user code wrote over */
+	bool stopped; /* the worker was, by a signal, when we last looked */
+	unsigned idle_deaths; /* workers in a row that died and ran nothing */
 	int32_t rank;
 	bool welcome, goodbye;
 	char trouble[300]; /* why it can run nothing; empty: it can */

@@ -14,6 +14,7 @@
 #include "engine/verdict.h"
 #include "engine/worker_process.h"
 #include "proto/error.h"
+#include "proto/extent.h"
 #include "proto/frame.h"
 #include "proto/variable.h"
 
@@ -231,25 +232,35 @@ static bool is_doomed(const struct engine *engine, uint64_t request)
 	return doomed != NULL;
 }
 
+/* User code wrote over what its worker had to say.  One that is dead is judged by how it died, one
+ * that is being killed for a task's time by that. */
+static void distrust(struct engine *engine)
+{
+	if (worker_pid(engine->worker) > 0 && !engine->late.running)
+		engine->spoilt = true;
+	worker_kill(engine->worker);
+}
+
 static void worker_results(struct engine *engine, const struct frame *frame)
 {
 	Ipp__Results *results = ipp__results__unpack(NULL, frame->head_bytes, frame->head);
-	const bool in_turn = results && slices_in_turn(&engine->queue, results);
+	const bool sound = results && slices_in_turn(&engine->queue, results) && !results->heads &&
+			   extents_fit(results, frame->payload);
 
-	for (size_t i = 0; in_turn && i < results->n_results; i++) {
+	for (size_t i = 0; sound && i < results->n_results; i++) {
 		health_count(&engine->health, results->results[i]);
 		slices_finish_first(&engine->queue);
 	}
 	if (worker_pid(engine->worker) > 0) /* else why it died is still to be found */
 		oom_mark();
-	if (in_turn) {
+	if (sound) {
 		if (!engine->queue.first) /* as is what comes next */
 			alert_raise(&engine->alert);
 		engine->idle_deaths = 0;
 		link_forward(engine->controller, frame->type, frame->head, frame->head_bytes,
 			     frame->payload);
 	} else {
-		worker_kill(engine->worker); /* user code scribbled over its link */
+		distrust(engine);
 	}
 	ipp__results__free_unpacked(results, NULL);
 	proceed(engine);
@@ -283,7 +294,7 @@ static void worker_push(struct engine *engine, const struct frame *frame)
 	} else {
 		ipp__push__free_unpacked(push, NULL);
 	}
-	worker_kill(engine->worker);
+	distrust(engine);
 }
 
 /* It can run nothing.  Before it joined, the controller is told, who tells whoever waits for it. */
@@ -386,10 +397,24 @@ static const struct slice *slice_of(const struct engine *engine, const struct pr
 	return slice;
 }
 
+/* What the worker was at; or, where its word was spoilt, what that was about: a careful one says
+ * what became of a task before it begins another. */
+static struct progress task_at_death(const struct engine *engine)
+{
+	struct progress task = worker_progress(engine->worker);
+
+	if (engine->spoilt && engine->queue.first) {
+		task.request = engine->queue.first->request;
+		task.index = engine->queue.first->from;
+		task.running = 1;
+	}
+	return task;
+}
+
 /* Whether its worker died of the task it was at, rather than by chance while it was at it. */
 static bool judge(struct engine *engine, int status)
 {
-	const struct progress task = worker_progress(engine->worker);
+	const struct progress task = task_at_death(engine);
 	const struct progress late = engine->late;
 	const bool severed = worker_was_severed(engine->worker);
 	struct verdict *verdict;
@@ -398,7 +423,7 @@ static bool judge(struct engine *engine, int status)
 	/* It was killed for an earlier task, which ended in time after all; or for what was
 	 * cancelled. */
 	if (!task.running || !slice_of(engine, &task) || is_doomed(engine, task.request) ||
-	    (severed && !worker_is_careful(engine->worker)) ||
+	    ((severed || engine->spoilt) && !worker_is_careful(engine->worker)) ||
 	    (late.running && (late.request != task.request || late.index != task.index)))
 		return false;
 	verdict = verdict_add(&engine->verdicts, &task, engine->worker);
@@ -408,6 +433,9 @@ static bool judge(struct engine *engine, int status)
 		judge_killed(verdict, "was stopped by a signal and did not go on");
 	else if (late.running)
 		judge_late(engine, verdict);
+	else if (engine->spoilt)
+		judge_killed(verdict, "sent a result that is none, as after a function that wrote "
+				      "where it should not");
 	else if (severed)
 		judge_killed(verdict,
 			     "lost the link to it, by closing it or becoming another program");
@@ -460,6 +488,7 @@ void work_start(struct engine *engine)
 	struct ipp_error err = {0};
 
 	engine->late.running = 0;
+	engine->spoilt = false;
 	engine->holding = false;
 	engine->stopped = false;
 	engine->worker = worker_start(engine->base, (uint32_t)engine->rank, engine->idle_deaths > 0,

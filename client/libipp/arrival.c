@@ -12,37 +12,6 @@
 /* Of payloads that wait for their turn. */
 #define MEMORY_MAX ((size_t)64 << 20)
 
-/* Move *offset behind `bytes` more of a payload of `end`; false when it is shorter. */
-static bool advance(uint64_t *offset, uint64_t bytes, uint64_t end)
-{
-	if (bytes > end - *offset)
-		return false;
-	*offset += bytes;
-	return true;
-}
-
-static bool is_sound(const Ipp__Result *result)
-{
-	return (unsigned)result->outcome <= IPP__OUTCOME__TIMED_OUT &&
-	       value_is_whole(result->value);
-}
-
-/* Find the result's bytes in the payload, from *offset on, which is moved behind them. */
-static bool locate(const Ipp__Result *result, const struct blob *payload, uint64_t *offset,
-		   struct place *place)
-{
-	const uint64_t end = payload ? payload->bytes : 0;
-
-	place->bytes = *offset;
-	if (!is_sound(result) || !advance(offset, result->stdout_bytes, end) ||
-	    !advance(offset, result->stderr_bytes, end))
-		return false;
-	if (value_array_bytes(result->value) > 0 && !advance(offset, array_padding(*offset), end))
-		return false;
-	place->array = *offset;
-	return advance(offset, value_array_bytes(result->value), end);
-}
-
 /* Those that are run again are not their tasks' results. */
 static void drop_retried(struct arrival *arrival)
 {
@@ -101,16 +70,17 @@ int arrival_new(struct arrival **out, const struct frame *frame, struct ipp_erro
 	arrival->results = results;
 	arrival->payload = blob_ref(frame->payload);
 	arrival->users = 1;
-	for (size_t i = 0; results->heads && i < results->n_results; i++)
-		results->results[i]->stdout_bytes = results->results[i]->stderr_bytes = 0;
+	if (!extents_fit(results, arrival->payload)) {
+		arrival_unref(arrival);
+		return ipp_fail(err, EPROTO,
+				"the controller sent results that are cut short, or none");
+	}
 	for (size_t i = 0; i < results->n_results; i++)
-		if (results->heads ? !is_sound(results->results[i])
-				   : !locate(results->results[i], arrival->payload, &offset,
-					     &arrival->places[i])) {
-			arrival_unref(arrival);
-			return ipp_fail(err, EPROTO,
-					"the controller sent results that are cut short, or none");
-		}
+		if (results->heads)
+			results->results[i]->stdout_bytes = results->results[i]->stderr_bytes = 0;
+		else
+			extent_find(results->results[i], arrival->payload, &offset,
+				    &arrival->places[i].extent);
 	if (read_variables(arrival) < 0) {
 		arrival_unref(arrival);
 		return ipp_fail(err, ENOMEM, "out of memory for variables");
@@ -219,13 +189,14 @@ void arrival_read(const struct arrival *arrival, size_t i, struct ipp_result *ou
 		.started_us = head->started_us,
 		.elapsed_us = head->elapsed_us,
 		.tries = head->tries,
-		.out = (const char *)bytes + place->bytes,
+		.out = (const char *)bytes + place->extent.output,
 		.out_bytes = head->stdout_bytes,
-		.err = (const char *)bytes + place->bytes + head->stdout_bytes,
+		.err = (const char *)bytes + place->extent.output + head->stdout_bytes,
 		.err_bytes = head->stderr_bytes,
 		.variables = arrival->variables ? arrival->variables + place->variable : NULL,
 		.n_variables = head->n_variables};
-	value_read(head->value, arrival->results->heads ? NULL : bytes + place->array, &out->value);
+	value_read(head->value, arrival->results->heads ? NULL : bytes + place->extent.array,
+		   &out->value);
 	if (out->value.kind == IPP_ARRAY)
 		out->value.origin = arrival->payload;
 }

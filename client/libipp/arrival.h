@@ -5,13 +5,13 @@
 #define IPP_CLIENT_LIBIPP_ARRIVAL_H
 
 #include "client/ipp/client.h"
+#include "proto/extent.h"
 #include "proto/link.h"
 
 /* What the frame does not say of a result itself. */
 struct place {
-	uint64_t bytes; /* where in the payload: stdout, then stderr */
-	uint64_t array;
-	size_t variable; /* where in the arrival's variables */
+	struct extent extent; /* of the payload */
+	size_t variable;      /* where in the arrival's variables */
 	int64_t submitted_us;
 	uint32_t item_bytes;
 };

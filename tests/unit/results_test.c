@@ -43,6 +43,26 @@ static void a_result_out_of_turn_costs_the_engine_and_no_result(void **state)
 	assert_each_once(client, 20);
 }
 
+static void a_result_that_is_cut_short_costs_the_engine_and_no_result(void **state)
+{
+	uint64_t request;
+	struct peer *client = client_joins(&request), *broken = engine_joins(0), *engine;
+	Ipp__Result result = IPP__RESULT__INIT;
+	struct blob *payload = blob_copy("out", 3);
+
+	(void)state;
+	begin_map(client, broken, request);
+	result.index = 1;
+	result.stdout_bytes = 4;
+	answer_with(broken, request, &result, payload);
+	blob_unref(payload);
+	turn_until(base, broken->closed);
+	assert_noticed(client, "engine 0 on n9 was lost: a result came that is cut short, or none");
+	engine = engine_joins(1);
+	work_until(engine, client, request, 19);
+	assert_each_once(client, 20);
+}
+
 static void the_tasks_of_a_lost_engine_go_to_the_next_in_order(void **state)
 {
 	uint64_t request, first, n, next = 2;
@@ -235,6 +255,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_map_ends_with_each_result_once),
 		TEST(a_result_out_of_turn_costs_the_engine_and_no_result),
+		TEST(a_result_that_is_cut_short_costs_the_engine_and_no_result),
 		TEST(the_tasks_of_a_lost_engine_go_to_the_next_in_order),
 		TEST(a_task_that_loses_four_engines_is_given_up_with_its_cause),
 		TEST(a_task_of_a_direct_view_is_lost_with_its_engine),

@@ -1,5 +1,5 @@
-/* engine/work.c: what an engine gives back of its queue.  Its controller and its worker are this
- * test's. */
+/* engine/work.c: what an engine gives back of its queue, and what it takes from its worker.  Its
+ * controller and its worker are this test's. */
 #include <event2/buffer.h>
 #include <signal.h>
 
@@ -21,6 +21,7 @@ struct worker_process {
 	const struct worker_events *events;
 	void *owner;
 	struct progress progress;
+	bool careful, killed;
 };
 
 static void on_frame(void *worker, struct link *link, const struct frame *frame)
@@ -48,11 +49,10 @@ struct worker_process *worker_start(struct event_base *base, uint32_t rank, bool
 	int ends[2];
 
 	(void)rank;
-	(void)careful;
 	(void)err;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends),
 			 0);
-	*worker = (struct worker_process){.events = events, .owner = owner};
+	*worker = (struct worker_process){.events = events, .owner = owner, .careful = careful};
 	worker->link = link_unix(base, ends[0], &link_events, worker);
 	link_trust(worker->link);
 	inside = peer_unix(base, ends[1]);
@@ -70,8 +70,7 @@ void worker_free(struct worker_process *worker)
 
 void worker_kill(struct worker_process *worker)
 {
-	(void)worker;
-	fail_msg("the worker was killed");
+	worker->killed = true;
 }
 
 struct link *worker_link(const struct worker_process *worker)
@@ -87,7 +86,7 @@ void worker_hold(struct worker_process *worker, bool held)
 pid_t worker_pid(const struct worker_process *worker)
 {
 	(void)worker;
-	return 0;
+	return 1;
 }
 
 struct progress worker_progress(const struct worker_process *worker)
@@ -103,8 +102,7 @@ bool worker_was_severed(const struct worker_process *worker)
 
 bool worker_is_careful(const struct worker_process *worker)
 {
-	(void)worker;
-	return false;
+	return worker->careful;
 }
 
 bool worker_is_stopped(const struct worker_process *worker)
@@ -177,6 +175,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
+	assert_false(engine.worker->killed);
 	work_fini(&engine);
 	peer_free(to_controller);
 	peer_free(controller);
@@ -390,6 +389,130 @@ static void the_task_behind_those_whose_results_wait_is_what_a_worker_died_of(vo
 	turn_until(loop, count(controller, FRAME_RESULTS) == 2);
 }
 
+/* ---- */
+
+static void says(const Ipp__Results *results)
+{
+	uint8_t head[512];
+
+	link_forward(inside->link, FRAME_RESULTS, head, ipp__results__pack(results, head), NULL);
+	turn_until(loop, engine.worker->killed);
+}
+
+/* Of that task, but its stdout is not there. */
+static void says_what_is_cut_short(uint64_t index)
+{
+	Ipp__Results results = IPP__RESULTS__INIT;
+	Ipp__Result result = IPP__RESULT__INIT, *one = &result;
+
+	results.request = MAP;
+	results.results = &one;
+	results.n_results = 1;
+	result.index = index;
+	result.stdout_bytes = 9;
+	says(&results);
+}
+
+static void dies(void)
+{
+	engine.worker->events->on_death(&engine, SIGKILL);
+	turn_a_while(loop);
+}
+
+static void a_task_whose_result_was_written_over_is_told_from_its_neighbours(void **state)
+{
+	Ipp__Results *results;
+
+	(void)state;
+	give(MAP, 0, 5);
+	runs(MAP, 4);
+	says_what_is_cut_short(0);
+	dies(); /* any of those may have done it, and a careful worker sees which */
+	assert_int_equal(count(controller, FRAME_RESULTS), 0);
+	assert_true(engine.worker->careful);
+	assert_sent(MAP, 0, 5);
+	reports(MAP, 0, 1);
+	runs(MAP, 2);
+	says_what_is_cut_short(1);
+	dies();
+	assert_int_equal(count(controller, FRAME_RESULTS), 2);
+	results = peer_message(controller, 1, &ipp__results__descriptor);
+	assert_int_equal(results->results[0]->index, 1);
+	assert_int_equal(results->results[0]->outcome, IPP__OUTCOME__KILLED);
+	assert_string_equal(results->results[0]->error,
+			    "its worker sent a result that is none, as after a function that wrote "
+			    "where it should not, and was killed");
+	ipp__results__free_unpacked(results, NULL);
+	assert_sent(MAP, 2, 3);
+	assert_false(engine.worker->careful);
+}
+
+/* Each costs its worker, and none is passed on. */
+static void whatever_results_are_written_over_with_they_go_no_further(void **state)
+{
+	static const struct {
+		Ipp__Outcome outcome;
+		uint64_t index, bytes;
+		bool heads;
+	} ways[] = {
+		{.outcome = (Ipp__Outcome)(IPP__OUTCOME__TIMED_OUT + 1)},
+		{.outcome = (Ipp__Outcome)-1},
+		{.index = 1},
+		{.bytes = 1},
+		{.bytes = UINT64_MAX},
+		{.heads = true},
+	};
+
+	(void)state;
+	give(MAP, 0, 1);
+	give_removal();
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		Ipp__Results results = IPP__RESULTS__INIT;
+		Ipp__Result result = IPP__RESULT__INIT, *one = &result;
+
+		results.request = MAP;
+		results.results = &one;
+		results.n_results = 1;
+		results.heads = ways[i].heads;
+		result.outcome = ways[i].outcome;
+		result.index = ways[i].index;
+		result.stderr_bytes = ways[i].bytes;
+		engine.worker->careful = false;
+		engine.idle_deaths = 0;
+		says(&results);
+		dies();
+		assert_int_equal(count(controller, FRAME_RESULTS), 0);
+	}
+	engine.worker->careful = true;
+	link_forward(inside->link, FRAME_RESULTS, (const uint8_t *)"\xff\xff", 2, NULL);
+	turn_until(loop, engine.worker->killed);
+	dies();
+	assert_int_equal(count(controller, FRAME_RESULTS), 1);
+	assert_int_equal(count(controller, FRAME_DONE), 1); /* the removal behind it */
+}
+
+static void a_variable_that_was_written_over_costs_its_task(void **state)
+{
+	Ipp__Push push = IPP__PUSH__INIT;
+	Ipp__Value value = IPP__VALUE__INIT;
+	Ipp__Results *results;
+
+	(void)state;
+	value.name = (char *)"1 is no name";
+	push.value = &value;
+	give(MAP, 0, 2);
+	engine.worker->careful = true;
+	runs(MAP, 0);
+	link_send(inside->link, FRAME_PUSH, &push.base, NULL);
+	turn_until(loop, engine.worker->killed);
+	dies();
+	results = peer_message(controller, 0, &ipp__results__descriptor);
+	assert_int_equal(results->results[0]->index, 0);
+	assert_non_null(strstr(results->results[0]->error, "wrote where it should not"));
+	ipp__results__free_unpacked(results, NULL);
+	assert_sent(MAP, 1, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -403,6 +526,9 @@ int main(void)
 		TEST(behind_a_task_whose_end_waits_for_its_turn_nothing_is_given_back),
 		TEST(a_task_whose_result_waits_in_a_dead_worker_has_ended_well),
 		TEST(the_task_behind_those_whose_results_wait_is_what_a_worker_died_of),
+		TEST(a_task_whose_result_was_written_over_is_told_from_its_neighbours),
+		TEST(whatever_results_are_written_over_with_they_go_no_further),
+		TEST(a_variable_that_was_written_over_costs_its_task),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
