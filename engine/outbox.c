@@ -12,9 +12,14 @@
 
 #define PATIENCE 10000 /* turns of a CPU, then it is left alone */
 
-static bool try_hold(struct outbox *outbox)
+/* Whoever holds it; 0: we do now. */
+static uint32_t try_hold(struct outbox *outbox)
 {
-	return __atomic_exchange_n(&outbox->held, 1, __ATOMIC_ACQUIRE) == 0;
+	uint32_t holder = 0;
+
+	__atomic_compare_exchange_n(&outbox->held, &holder, 1, false, __ATOMIC_ACQUIRE,
+				    __ATOMIC_RELAXED);
+	return holder;
 }
 
 static void let_go(struct outbox *outbox)
@@ -22,16 +27,25 @@ static void let_go(struct outbox *outbox)
 	__atomic_store_n(&outbox->held, 0, __ATOMIC_RELEASE);
 }
 
-/* The engine holds it for the time of a copy, unless it is stopped, or a task wrote here. */
-static void hold(struct outbox *outbox)
+/* The engine holds it for the time of a copy, unless it is stopped.  False: not for us either, as a
+ * task wrote here. */
+static bool hold(struct outbox *outbox)
 {
 	const struct timespec nap = {.tv_nsec = 1000000};
+	uint32_t holder;
 
-	for (unsigned n = 0; !try_hold(outbox); n++)
-		if (n < PATIENCE)
+	for (unsigned n = 0; (holder = try_hold(outbox)) != 0; n++)
+		if (holder > 1)
+			return false;
+		else if (n < PATIENCE)
 			sched_yield();
 		else
 			nanosleep(&nap, NULL);
+	if (outbox->head_bytes <= OUTBOX_HEAD_BYTES &&
+	    outbox->payload_bytes <= OUTBOX_PAYLOAD_BYTES)
+		return true;
+	let_go(outbox);
+	return false;
 }
 
 static void empty(struct outbox *outbox)
@@ -41,7 +55,8 @@ static void empty(struct outbox *outbox)
 
 bool outbox_open(struct outbox *outbox, size_t head_bytes, size_t payload_bytes)
 {
-	hold(outbox);
+	if (!hold(outbox))
+		return false;
 	if (head_bytes <= OUTBOX_HEAD_BYTES - outbox->head_bytes &&
 	    payload_bytes <= OUTBOX_PAYLOAD_BYTES - outbox->payload_bytes)
 		return true;
@@ -62,7 +77,8 @@ int outbox_send(struct outbox *outbox, struct link *link)
 	struct blob *payload = NULL;
 	int rc = 0;
 
-	hold(outbox);
+	if (!hold(outbox))
+		return -EPROTO;
 	if (outbox->payload_bytes > 0) {
 		payload = blob_copy(outbox->payload, outbox->payload_bytes);
 		rc = payload ? 0 : -ENOMEM;
@@ -102,7 +118,7 @@ bool outbox_take(struct outbox *outbox, uint64_t n_heard, uint8_t **head, size_t
 {
 	bool taken = false;
 
-	if (!try_hold(outbox))
+	if (try_hold(outbox) != 0)
 		return false;
 	if (outbox->n_results > 0 && outbox->n_sent == n_heard)
 		taken = copy_out(outbox, head, head_bytes, payload);

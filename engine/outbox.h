@@ -17,7 +17,7 @@ struct link;
 
 /* All zero: empty. */
 struct outbox {
-	uint32_t held; /* not 0: one of the two is at it */
+	uint32_t held; /* 1: one of the two is at it */
 	uint32_t n_results;
 	uint32_t head_bytes, payload_bytes; /* in use */
 	uint64_t n_sent;		    /* frames that the worker has put on its link */
@@ -28,13 +28,13 @@ struct outbox {
 /* ---- the worker ---- */
 
 /* Hold it, with room for that much more of head and payload, which belong behind what is there;
- * false: there is no such room, and it is not held. */
+ * false: there is no such room, or a task wrote over it, and it is not held. */
 bool outbox_open(struct outbox *outbox, size_t head_bytes, size_t payload_bytes);
 
 /* A result was put there, of so many bytes. */
 void outbox_close(struct outbox *outbox, size_t head_bytes, size_t payload_bytes);
 
-/* Send what is in it, if anything.  0 or -ENOMEM. */
+/* Send what is in it, if anything.  0, -ENOMEM, or -EPROTO: a task wrote over it. */
 int outbox_send(struct outbox *outbox, struct link *link);
 
 /* ---- the engine ---- */

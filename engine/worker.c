@@ -88,22 +88,39 @@ static void no_memory(const struct worker *worker, size_t bytes)
 	exit(125); /* the engine reports the task and starts another worker */
 }
 
-/* Frames are counted: the engine takes what waits in the outbox behind them. */
+static void overwritten(const struct worker *worker)
+{
+	fprintf(stderr,
+		"ipp-worker: engine %u: the function wrote over results that wait to be sent: it "
+		"writes where it should not\n",
+		worker->rank);
+	exit(125);
+}
+
+/* Frames are counted: the engine takes what waits in the outbox behind them.  Hence none may wait
+ * here for a task that comes. */
 static void send_frame(struct worker *worker, uint16_t type, const ProtobufCMessage *head,
 		       struct blob *payload)
 {
 	link_send(worker->link, type, head, payload);
 	worker->outbox->n_sent++;
+	link_drain(worker->link);
 }
 
-static void send_results(struct worker *worker)
+static void send_results(void *of)
 {
+	struct worker *worker = of;
+	int rc;
+
 	if (worker->n_gathered == 0)
 		return;
 	worker->n_gathered = 0;
-	if (outbox_send(worker->outbox, worker->link) < 0)
+	rc = outbox_send(worker->outbox, worker->link);
+	if (rc == -EPROTO)
+		overwritten(worker);
+	if (rc < 0)
 		no_memory(worker, worker->outbox->payload_bytes);
-	link_flush(worker->link);
+	link_drain(worker->link);
 }
 
 static void end_tasks(struct worker *worker)
@@ -113,13 +130,6 @@ static void end_tasks(struct worker *worker)
 	orphans_kill(); /* a task is over when it returns */
 	oom_mark();
 	send_results(worker);
-}
-
-/* What runs is a process, as was all that waits: they left nobody behind. */
-static void tell(void *worker)
-{
-	send_results(worker);
-	link_flush(((struct worker *)worker)->link); /* what an engine that was late left there */
 }
 
 /* A task's outcome as a message (borrows it). */
@@ -195,7 +205,6 @@ static void send_alone(struct worker *worker, const struct message *message)
 	orphans_kill();
 	oom_mark();
 	send_frame(worker, FRAME_RESULTS, &message->results.base, payload);
-	link_flush(worker->link);
 	blob_unref(payload);
 	if (bytes > LARGE_BYTES)
 		malloc_trim(0);
@@ -237,7 +246,7 @@ static void gather(struct worker *worker, const struct opened *opened, uint64_t 
 	}
 	if (worker->n_gathered++ == 0)
 		worker->gathered_since_us = clock_us(CLOCK_MONOTONIC) - elapsed_us;
-	if (worker->n_gathered == GATHER_MAX ||
+	if (worker->progress->careful || worker->n_gathered == GATHER_MAX ||
 	    clock_us(CLOCK_MONOTONIC) - worker->gathered_since_us >= gather_us)
 		end_tasks(worker);
 }
@@ -365,10 +374,8 @@ static int store(void *owner, const char *name, const struct ipp_value *value,
 	rc = variable_check(&head, payload, err);
 	if (rc == 0 && variables_set(worker->variables, &head, payload, &offset) < 0)
 		rc = ipp_fail(err, ENOMEM, "out of memory for variable '%s'", name);
-	if (rc == 0) {
+	if (rc == 0)
 		send_frame(worker, FRAME_PUSH, &push.base, payload);
-		link_flush(worker->link);
-	}
 	blob_unref(payload);
 	return rc;
 }
@@ -498,7 +505,8 @@ static void take_tasks(struct worker *worker, const struct frame *frame)
 				    .variables = worker->variables,
 				    .engine = worker->rank,
 				    .store = store,
-				    .tell = tell,
+				    /* A process, as all that wait were: they left nobody. */
+				    .tell = send_results,
 				    .worker = worker};
 		char *text = NULL, number[INTEGER_BYTES];
 

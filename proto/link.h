@@ -84,6 +84,9 @@ uint64_t link_arrivals(const struct link *link);
 /* Write what the kernel takes at once, now instead of at the end of the turn. */
 void link_flush(struct link *link);
 
+/* Write all of it, however long the kernel takes: for a Unix link whose peer always reads. */
+void link_drain(struct link *link);
+
 int link_fd(const struct link *link); /* its socket (borrowed) */
 
 SSL *link_ssl(struct link *link); /* NULL on a Unix link */

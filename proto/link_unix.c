@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <linux/sockios.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -166,6 +167,20 @@ static void unix_flush(struct link *link)
 		}
 		self->sent += (uint64_t)n;
 		evbuffer_drain(self->out, (size_t)n);
+	}
+}
+
+void link_drain(struct link *link)
+{
+	struct link_unix *self = unix_of(link);
+	struct pollfd room = {.fd = self->fd};
+	bool held;
+
+	for (unix_flush(link); !link->failed && evbuffer_get_length(self->out) > 0;
+	     unix_flush(link)) {
+		held = is_held(self);
+		room.events = held ? 0 : POLLOUT;
+		poll(&room, 1, held ? UNREAD_POLL_MS : -1);
 	}
 }
 

@@ -59,6 +59,25 @@ begin()
 	[[ $stderr == *"item 100 on engine 0 of "*": its worker lost the link to it"* ]]
 }
 
+@test "a function that writes over results that wait costs no other task its own" {
+	ipp map --engines 1 --json --chunk 200 "$act" ::: $(for i in {1..50}; do echo write; done) 'cut short' write
+	show
+	[ "$status" = 0 ]
+	[ "$(jq -c '[.index, .stdout]' <<<"$output")" = \
+		"$(for i in {0..51}; do [ "$i" = 50 ] && echo '[50,""]' || echo "[$i,\"out\\n\"]"; done)" ]
+}
+
+@test "a function whose own result is written over each time is told so, and the rest goes on" {
+	begin
+	ipp map -k --chunk 1 --targets 0 "$act" ::: write miscount write
+	show
+	[ "$status" = 1 ]
+	[ "$output" = $'out\n0\nout\n2' ]
+	[[ $stderr == *"item 1 on engine 0 of "*": its worker sent a result that is none, as after a function that wrote where it should not, and was killed"* ]]
+	unharmed
+	ipp-run stop
+}
+
 @test "a function that closes stdin, stdout and stderr leaves the next one its own" {
 	ipp map --engines 1 "$act" ::: 'close three' say
 	show

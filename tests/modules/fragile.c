@@ -1,6 +1,7 @@
 /* A module that crashes where no function of it runs, with IPP_TEST_CRASH=load or =unload; and a
  * function that does to its worker what its item says. */
 #include <fcntl.h>
+#include <inttypes.h>
 #include <ipp/module.h>
 #include <signal.h>
 #include <stdio.h>
@@ -9,6 +10,8 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "engine/progress.h"
 
 IPP_MODULE
 
@@ -162,6 +165,40 @@ static void do_leave_children(void)
 	}
 }
 
+/* What the worker shares with its engine, where results wait. */
+static struct outbox *outbox(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	struct worker_page *page = NULL;
+	char line[512];
+	uintptr_t at;
+
+	while (maps && !page && fgets(line, sizeof(line), maps))
+		if (strstr(line, "memfd:slurm-ipp-progress") && sscanf(line, "%" SCNxPTR, &at) == 1)
+			page = (struct worker_page *)at; /* NOLINT(performance-no-int-to-ptr) */
+	if (!page)
+		abort();
+	fclose(maps);
+	return &page->outbox;
+}
+
+static void do_write(void)
+{
+	printf("out\n");
+}
+
+/* As an array that is written past its end might: what waits there loses its output. */
+static void do_cut_short(void)
+{
+	outbox()->payload_bytes = 0;
+}
+
+/* The next one there does not say of which map it is. */
+static void do_miscount(void)
+{
+	outbox()->n_results++;
+}
+
 static void do_eat(void)
 {
 	const size_t bytes = 16 << 20;
@@ -194,6 +231,9 @@ int act(struct ipp_call *call)
 		{"close link", do_close_link},
 		{"say", do_say},
 		{"eat", do_eat},
+		{"write", do_write},
+		{"cut short", do_cut_short},
+		{"miscount", do_miscount},
 		{"leave children", do_leave_children},
 	};
 

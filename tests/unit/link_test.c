@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "tests/unit/wire.h"
 
@@ -249,6 +250,61 @@ static void memfds_wait_while_a_peer_does_not_read_and_follow_when_it_does(void 
 	peer_free(reader);
 }
 
+/* A child that drains a link of more than its socket takes, in bytes and in memfds; our end of it
+ * is not read yet. */
+static pid_t drain_much(int *end)
+{
+	struct blob *small = bytes_of(60000, 1), *large = blob_new((size_t)40 << 20);
+	int ends[2];
+	pid_t pid;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends),
+			 0);
+	assert_int_equal(blob_seal(large, NULL), 0);
+	pid = fork();
+	if (pid == 0) {
+		struct peer *sender = peer_unix(event_base_new(), ends[0]);
+
+		close(ends[1]);
+		for (int i = 0; i < 24; i++)
+			say(sender, "x", i % 8 ? small : large);
+		link_drain(sender->link);
+		_exit(link_backlog(sender->link) > 0);
+	}
+	close(ends[0]);
+	blob_unref(small);
+	blob_unref(large);
+	turn_until(base, is_asleep(pid));
+	*end = ends[1];
+	return pid;
+}
+
+static void a_link_is_drained_once_a_peer_that_is_late_has_read_all_of_it(void **state)
+{
+	struct peer *reader;
+	int end, status;
+	const pid_t pid = drain_much(&end);
+
+	(void)state;
+	reader = peer_unix(base, end);
+	turn_until(base, reader->closed);
+	assert_int_equal(reader->n, 24);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	peer_free(reader);
+}
+
+static void a_link_whose_peer_goes_is_drained_at_once(void **state)
+{
+	int end, status;
+	const pid_t pid = drain_much(&end);
+
+	(void)state;
+	close(end);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 static void a_peer_that_dies_in_a_frame_is_gone_and_the_frame_with_it(void **state)
 {
 	static const struct frame_header header = {.type = FRAME_NOTICE, .head_bytes = 4};
@@ -419,6 +475,8 @@ int main(void)
 		TEST(what_can_wait_goes_with_the_next_frame_or_after_a_while),
 		TEST(a_memfd_counts_in_full_as_backlog),
 		TEST(memfds_wait_while_a_peer_does_not_read_and_follow_when_it_does),
+		TEST(a_link_is_drained_once_a_peer_that_is_late_has_read_all_of_it),
+		TEST(a_link_whose_peer_goes_is_drained_at_once),
 		TEST(a_peer_that_dies_in_a_frame_is_gone_and_the_frame_with_it),
 		TEST(what_a_peer_said_before_it_went_is_heard_though_writing_failed),
 		TEST(a_link_may_be_freed_by_whoever_hears_a_frame),

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -163,6 +164,22 @@ static inline void turn_a_while(struct event_base *base)
 {
 	for (int i = 0; i < 50; i++)
 		wire_turn(base, time(NULL) + PATIENCE_S);
+}
+
+/* The process waits for something. */
+static inline bool is_asleep(pid_t pid)
+{
+	char path[64], state = '?';
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	file = fopen(path, "re");
+	if (file) {
+		if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+			state = '?';
+		fclose(file);
+	}
+	return state == 'S';
 }
 
 static inline size_t open_descriptors(void)

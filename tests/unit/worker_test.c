@@ -1,5 +1,6 @@
 /* engine/worker.h: a worker as its engine sees it, in a child process of this one. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -15,12 +16,14 @@ static struct peer *worker;
 static struct worker_page *page;
 static struct progress *progress;
 static pid_t pid;
+static int expected_exit;
 
 static int setup(void **state)
 {
 	int ends[2];
 
 	(void)state;
+	expected_exit = 0;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends),
 			 0);
 	page = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -48,14 +51,21 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
+	const struct timespec nap = {.tv_nsec = 100000};
+	const time_t until = time(NULL) + PATIENCE_S;
 	int status;
 
 	(void)state;
 	peer_free(worker);
 	event_base_free(base);
-	waitpid(pid, &status, 0); /* it ends when its link does */
+	while (waitpid(pid, &status, WNOHANG) == 0) { /* it ends when its link does */
+		if (time(NULL) > until)
+			kill(pid, SIGKILL);
+		nanosleep(&nap, NULL);
+	}
 	munmap(page, sizeof(*page));
-	assert_int_equal(status, 0);
+	assert_int_equal(WEXITSTATUS(status), expected_exit);
+	assert_true(WIFEXITED(status));
 	return 0;
 }
 
@@ -280,6 +290,112 @@ static void an_outbox_that_was_scribbled_on_is_left_alone(void **state)
 	outbox->held = outbox->n_results = 0;
 }
 
+/* Let the task that opens it end. */
+static void open_gate(const char *fifo)
+{
+	int fd;
+
+	turn_until(base, (fd = open(fifo, O_WRONLY | O_NONBLOCK)) >= 0);
+	close(fd);
+}
+
+/* The result of a task waits, and the next one is at the fifo.  Where the first took a millisecond,
+ * it was sent: again. */
+static void have_one_wait(uint64_t request, const char *fifo)
+{
+	const char *const items[] = {"", fifo};
+	size_t before = n_results();
+
+	call(request, "native", "sample.so:await", NULL);
+	for (;; before += 2) {
+		give_texts(request, items, 2);
+		turn_until(base, progress->running && progress->index == 1 &&
+					 n_results() + page->outbox.n_results == before + 1);
+		if (page->outbox.n_results == 1)
+			return;
+		open_gate(fifo);
+		turn_until(base, n_results() == before + 2);
+	}
+}
+
+static void make_gate(char *fifo)
+{
+	assert_non_null(mkdtemp(fifo));
+	assert_int_equal(rmdir(fifo), 0);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+}
+
+static void a_worker_whose_waiting_results_were_written_over_ends(void **state)
+{
+	char fifo[] = "/tmp/worker_test.XXXXXX";
+
+	(void)state;
+	make_gate(fifo);
+	have_one_wait(7, fifo);
+	memset(&page->outbox, 0xff, sizeof(page->outbox));
+	expected_exit = 125;
+	open_gate(fifo);
+	turn_until(base, worker->closed);
+	unlink(fifo);
+}
+
+static void where_nothing_waited_the_results_are_sent_one_by_one(void **state)
+{
+	char fifo[] = "/tmp/worker_test.XXXXXX";
+	const char *const items[] = {fifo, "", ""};
+
+	(void)state;
+	make_gate(fifo);
+	call(7, "native", "sample.so:await", NULL);
+	give_texts(7, items, 3);
+	turn_until(base, progress->running);
+	page->outbox.head_bytes = UINT32_MAX;
+	open_gate(fifo);
+	turn_until(base, n_results() == 3);
+	assert_int_equal(worker->n, 3);
+	unlink(fifo);
+}
+
+/* It is told of each task which one did it, if any. */
+static void a_careful_worker_sends_each_result_at_once(void **state)
+{
+	(void)state;
+	progress->careful = 1;
+	call(9, "native", "sample.so:square", NULL);
+	give(9, 0, 100);
+	turn_until(base, n_results() == 100);
+	assert_int_equal(worker->n, 100);
+}
+
+/* More than a socket takes, and an engine that reads late. */
+static void no_result_is_left_in_a_worker_that_runs_a_long_task(void **state)
+{
+	char fifo[] = "/tmp/worker_test.XXXXXX";
+	const char *item = fifo;
+	bool full;
+
+	(void)state;
+	make_gate(fifo);
+	progress->careful = 1; /* a frame for each result */
+	call(9, "native", "sample.so:square", NULL);
+	call(7, "native", "sample.so:await", NULL);
+	give(9, 0, 1000);
+	give_texts(7, &item, 1);
+	link_flush(worker->link);
+	for (time_t until = time(NULL) + PATIENCE_S; time(NULL) <= until;) {
+		full = progress->turn > 2 * 200 && is_asleep(pid);
+		if (full)
+			break;
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	}
+	assert_true(full);
+	turn_until(base, progress->running && progress->request == 7);
+	turn_until(base, n_results() == 1000);
+	open_gate(fifo);
+	turn_until(base, n_results() == 1001);
+	unlink(fifo);
+}
+
 static void every_task_of_a_call_that_cannot_be_opened_says_why(void **state)
 {
 	Ipp__Results *results;
@@ -425,6 +541,10 @@ int main(void)
 		TEST(results_do_not_wait_for_a_command_that_runs),
 		TEST(results_of_functions_can_be_taken_while_a_long_task_runs),
 		TEST(an_outbox_that_was_scribbled_on_is_left_alone),
+		TEST(a_worker_whose_waiting_results_were_written_over_ends),
+		TEST(where_nothing_waited_the_results_are_sent_one_by_one),
+		TEST(a_careful_worker_sends_each_result_at_once),
+		TEST(no_result_is_left_in_a_worker_that_runs_a_long_task),
 		TEST(every_task_of_a_call_that_cannot_be_opened_says_why),
 		TEST(a_pushed_array_is_what_functions_see),
 		TEST(an_argument_that_is_shorter_than_its_shape_fails_its_tasks),
