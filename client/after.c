@@ -37,8 +37,10 @@ static int add_id(struct after *after, const char *option, const char *text, siz
 	char id[VERB_ID_BYTES + 1];
 
 	if (after->n == AFTER_MAX)
-		return ipp_fail(err, E2BIG, "ipp-run: %s names more than %d requests", option,
-				AFTER_MAX);
+		return ipp_fail(
+			err, E2BIG,
+			"ipp-run: %s names more than %d requests: wait for some of them before",
+			option, AFTER_MAX);
 	snprintf(id, sizeof(id), "%.*s", (int)length, text);
 	return verb_request_id(length < sizeof(id) ? id : text, &after->ids[after->n++], err);
 }

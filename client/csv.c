@@ -58,7 +58,9 @@ static int read_quoted(struct reader *reader, struct cell *cell)
 		}
 		reader->at += *reader->at == '"';
 	}
-	return ipp_fail(reader->err, EINVAL, "%s:%zu: a quote opens here and is never closed",
+	return ipp_fail(reader->err, EINVAL,
+			"%s:%zu: a quote opens here and is never closed: close it, or double it if "
+			"it is part of the text",
 			reader->whence, cell->line);
 }
 
@@ -272,16 +274,19 @@ static int read_number(const struct reader *reader, const struct header *header,
 	excerpt(shown, name, strlen(name));
 	excerpt(text, cell->begin, (size_t)(cell->end - cell->begin));
 	if (rc == -ERANGE)
-		return ipp_fail(reader->err, EINVAL,
-				"%s:%zu: column %zu (%s): %s is larger than any double can be",
-				reader->whence, cell->line, column + 1, shown, text);
+		return ipp_fail(
+			reader->err, EINVAL,
+			"%s:%zu: column %zu (%s): %s is larger than any double can be: correct it, or leave the row out",
+			reader->whence, cell->line, column + 1, shown, text);
 	if (cell->begin == cell->end)
 		return ipp_fail(
 			reader->err, EINVAL,
 			"%s:%zu: column %zu (%s) is empty; fill it in, or leave the row out",
 			reader->whence, cell->line, column + 1, shown);
-	return ipp_fail(reader->err, EINVAL, "%s:%zu: column %zu (%s): '%s' is not a finite number",
-			reader->whence, cell->line, column + 1, shown, text);
+	return ipp_fail(
+		reader->err, EINVAL,
+		"%s:%zu: column %zu (%s): '%s' is not a finite number: correct it, or leave the row out",
+		reader->whence, cell->line, column + 1, shown, text);
 }
 
 /* Fill x[0..p) and *y from the next line. */
@@ -296,17 +301,19 @@ static int read_row(struct reader *reader, const struct header *header, size_t t
 		if (rc < 0)
 			return rc;
 		if (cell.last && column < header->n - 1)
-			return ipp_fail(reader->err, EINVAL,
-					"%s:%zu: has %zu of the header's %zu columns",
-					reader->whence, cell.line, column + 1, header->n);
+			return ipp_fail(
+				reader->err, EINVAL,
+				"%s:%zu: has %zu of the header's %zu columns: add what is missing",
+				reader->whence, cell.line, column + 1, header->n);
 		rc = read_number(reader, header, column, &cell, column == target ? y : x++);
 		if (rc < 0)
 			return rc;
 	}
 	if (!cell.last)
-		return ipp_fail(reader->err, EINVAL,
-				"%s:%zu: has more than the header's %zu columns", reader->whence,
-				cell.line, header->n);
+		return ipp_fail(
+			reader->err, EINVAL,
+			"%s:%zu: has more than the header's %zu columns: quote a text that has commas",
+			reader->whence, cell.line, header->n);
 	return 0;
 }
 
@@ -344,7 +351,7 @@ static int read_rows(struct reader *reader, const struct header *header, size_t 
 		table->n++;
 	}
 	if (table->n == 0)
-		return ipp_fail(reader->err, EINVAL, "%s: has a header line and no rows",
+		return ipp_fail(reader->err, EINVAL, "%s: has a header line and no rows: add some",
 				reader->whence);
 	return 0;
 }
@@ -365,7 +372,8 @@ int csv_table(struct table *out, const char *text, size_t bytes, const char *tar
 		reader.at += 3;
 	skip_empty_lines(&reader);
 	if (reader.at == reader.end)
-		return ipp_fail(err, EINVAL, "%s: is empty", whence);
+		return ipp_fail(err, EINVAL,
+				"%s: is empty: give a file with a header line and rows", whence);
 
 	rc = read_header(&reader, &header);
 	if (rc == 0)

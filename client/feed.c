@@ -119,9 +119,10 @@ static int read_range(struct range *range, const char *word, struct ipp_error *e
 		return -EINVAL;
 	*range = (struct range){.start = numbers[0], .step = numbers[2]};
 	if (range->step == 0)
-		return ipp_fail(err, ERANGE,
-				"ipp-run map: the range %.60s has a step of 0 and would never end",
-				word);
+		return ipp_fail(
+			err, ERANGE,
+			"ipp-run map: the range %.60s has a step of 0 and would never end: give another step",
+			word);
 	if ((range->step > 0) != (numbers[1] > numbers[0]) || numbers[0] == numbers[1])
 		return 0;
 	span = range->step > 0 ? (uint64_t)numbers[1] - (uint64_t)numbers[0]
@@ -166,8 +167,10 @@ static int rewind_pieces(struct list *list, struct ipp_error *err)
 static struct list *add_list(struct feed *feed, struct ipp_error *err)
 {
 	if (feed->n_lists == TEMPLATE_VALUES_MAX) {
-		ipp_fail(err, E2BIG, "ipp-run map: more than %d lists of items",
-			 TEMPLATE_VALUES_MAX);
+		ipp_fail(
+			err, E2BIG,
+			"ipp-run map: more than %d lists of items: put values that belong together into one item",
+			TEMPLATE_VALUES_MAX);
 		return NULL;
 	}
 	return &feed->lists[feed->n_lists++];
@@ -242,8 +245,9 @@ int feed_file(struct feed *feed, const char *path, struct ipp_error *err)
 		    other->pieces.fd == STDIN_FILENO) {
 			feed->n_lists--;
 			return ipp_fail(err, EINVAL,
-					"ipp-run map: stdin is one list of items, "
-					"and cannot be read for another");
+					"ipp-run map: stdin is one list of items, and "
+					"cannot be read for another: give that behind :::, or in a "
+					"file with -a");
 		}
 	*list = (struct list){.next = next_piece, .rewind = rewind_pieces, .count = UINT64_MAX};
 	rc = pieces_open(&list->pieces, path, feed->separator, feed->item_max, err);

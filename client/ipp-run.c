@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "client/output.h"
+#include "client/standard_output.h"
 #include "client/verb.h"
 #include "proto/standard_fds.h"
 
@@ -85,6 +86,7 @@ int main(int argc, char **argv)
 	standard_fds_fill();
 	/* A file that may not grow is to be one that cannot be written. */
 	signal(SIGXFSZ, SIG_IGN);
+	standard_output_take();
 	opterr = 0; /* verbs name what they do not know, in one sentence */
 	code = obey(argc, argv);
 	if (code == 0 && output_flush(stdout, "ipp-run: standard output", &err) < 0)

@@ -57,8 +57,10 @@ static const struct row rows[] = {
 static int add_file(struct map_options *options, const char *path, struct ipp_error *err)
 {
 	if (options->n_files == MAP_FILES_MAX)
-		return ipp_fail(err, E2BIG, "ipp-run map: more than %d times --arg-file",
-				MAP_FILES_MAX);
+		return ipp_fail(
+			err, E2BIG,
+			"ipp-run map: more than %d times --arg-file: put values that belong together into one item",
+			MAP_FILES_MAX);
 	options->files[options->n_files++] = path;
 	return 0;
 }

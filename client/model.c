@@ -53,7 +53,7 @@ static int read_whole(FILE *file, const char *path, uint8_t **bytes, size_t *n_b
 		return 0;
 	free(*bytes);
 	*bytes = NULL;
-	return ipp_fail(err, EIO, "%s: cannot be read whole", path);
+	return ipp_fail(err, EIO, "%s: became shorter while it was read: fit it again", path);
 }
 
 int model_load(const char *path, uint8_t **out, size_t *n_out, struct ipp_error *err)

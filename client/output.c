@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "client/standard_output.h"
 #include "proto/error.h"
 
 static int cannot_write(const char *name, struct ipp_error *err)
@@ -142,7 +143,11 @@ int output_open(struct output *out, const char *path, struct ipp_error *err)
 int output_flush(FILE *file, const char *name, struct ipp_error *err)
 {
 	errno = 0;
-	return fflush(file) == 0 && !ferror(file) ? 0 : cannot_write(name, err);
+	if (fflush(file) == 0 && !ferror(file))
+		return 0;
+	if (file == stdout && standard_output_failure() != 0)
+		errno = standard_output_failure();
+	return cannot_write(name, err);
 }
 
 /* What has no name gets one: its own where nothing is in the way, else one beside it. */

@@ -90,11 +90,13 @@ static int choose(struct ranges *ranges, const struct range *range)
 	size_t last = range->begin;
 
 	if (range->step == 0)
-		return ipp_fail(ranges->err, EINVAL, "%s: '%.100s' has a step of 0", ranges->option,
-				ranges->text);
+		return ipp_fail(ranges->err, EINVAL, "%s: '%.100s' has a step of 0: give another",
+				ranges->option, ranges->text);
 	if (range->begin < ranges->bound && range->begin >= range->end)
-		return ipp_fail(ranges->err, EINVAL, "%s: '%.100s' has a range with no %s in it",
-				ranges->option, ranges->text, ranges->noun);
+		return ipp_fail(
+			ranges->err, EINVAL,
+			"%s: '%.100s' has a range with no %s in it: write the lower end first",
+			ranges->option, ranges->text, ranges->noun);
 	if (range->begin < range->end)
 		last += (range->end - 1 - range->begin) / range->step * range->step;
 	if (last >= ranges->bound)

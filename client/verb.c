@@ -254,6 +254,11 @@ int verb_directory(char directory[VERB_DIRECTORY_BYTES], struct ipp_error *err)
 {
 	if (getcwd(directory, VERB_DIRECTORY_BYTES))
 		return 0;
+	if (errno == ERANGE)
+		return ipp_fail(err, ENAMETOOLONG,
+				"the name of this directory, in which commands would run, has more "
+				"than %d bytes: go to another one",
+				VERB_DIRECTORY_BYTES - 1);
 	return ipp_fail(err, errno,
 			"this directory, in which commands would run, has no name: %m; go to "
 			"another one");
@@ -269,7 +274,10 @@ int verb_targets(struct ipp_client *client, const char *text, uint32_t **out, si
 	if (rc < 0)
 		return rc;
 	if (n_engines == 0)
-		return ipp_fail(err, ENOENT, "the cluster has no engines at the moment");
+		return ipp_fail(
+			err, ENOENT,
+			"the cluster has no engines at the moment: ipp-run status tells what became "
+			"of them, and ipp-run history of their tasks");
 	*n = n_engines;
 	if (text && strcmp(text, "all") != 0) {
 		rc = ranges_in_order(&named, n, text, engines[n_engines - 1].rank + 1, "--targets",

@@ -41,8 +41,11 @@ static int fail_unmet(const struct condition *condition, const struct ending *en
 	const char *when = condition->ending == IPP__ENDING__BADLY ? " had failed" : "";
 
 	if (condition->drained)
-		return ipp_fail(err, ETIME, "it was to run after request %s, which was drained",
-				request_name(condition->drained, name));
+		return ipp_fail(
+			err, ETIME,
+			"it was to run after request %s, which was drained: let the next job run "
+			"both",
+			request_name(condition->drained, name));
 	request_name(ended->id, name);
 	if (condition->any && condition->n > 1)
 		return ipp_fail(err, ECANCELED,
@@ -170,7 +173,7 @@ static void patience_cb(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	ipp_fail(&err, ETIMEDOUT,
 		 "it was to run after request %s, which has not ended in the time that "
-		 "--after-timeout gave it",
+		 "--after-timeout gave it: give it longer, or see ipp-run queue",
 		 name_awaited(request, name));
 	client_request_ended(request, REQUEST_FAILED, err.text);
 }

@@ -131,9 +131,10 @@ int addresses_find(struct addresses *out, const char *interface,
 			"with --ipp-interface",
 			host, interface, names[0] ? names : "none");
 	if (out->n == 0)
-		return ipp_fail(err, EADDRNOTAVAIL,
-				"%s has no address%s%s that other nodes could reach", host,
-				interface ? " on interface " : "", interface ? interface : "");
+		return ipp_fail(
+			err, EADDRNOTAVAIL,
+			"%s has no address%s%s that other nodes could reach; choose an interface with --ipp-interface",
+			host, interface ? " on interface " : "", interface ? interface : "");
 	return 0;
 }
 

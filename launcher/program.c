@@ -154,12 +154,13 @@ static int pidfd_of(int between, struct ipp_error *err)
 	int pidfd;
 
 	if (!read_whole(between, &pid, sizeof(pid)))
-		return ipp_fail(err, EIO, "the child that starts it died");
+		return ipp_fail(err, EIO,
+				"the child that starts it died; is the machine out of memory?");
 	if (pid < 0)
-		return ipp_fail(err, -pid, "fork: %m");
+		return ipp_fail(err, -pid, "fork: %m; see ulimit -u, and what else runs here");
 	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (pidfd < 0)
-		return ipp_fail(err, errno, "pidfd_open: %m");
+		return ipp_fail(err, errno, "pidfd_open: %m; Linux 5.3 or later is needed");
 	return pidfd;
 }
 
@@ -178,7 +179,10 @@ int program_start(char *const argv[], char *const envp[], const int *keep, size_
 	}
 	child = fork();
 	if (child < 0) {
-		pidfd = ipp_fail(err, errno, "cannot start %s: fork: %m", argv[0]);
+		pidfd = ipp_fail(
+			err, errno,
+			"cannot start %s: fork: %m; see ulimit -u, and what else runs here",
+			argv[0]);
 		goto out;
 	}
 	if (child == 0) {

@@ -118,7 +118,10 @@ static int begin(pmix_proc_t *self, struct ipp_error *err)
 			"this step has no PMIx, by which engines find their controller; leave "
 			"--mpi out, or say --mpi=pmix");
 	if (status != PMIX_SUCCESS)
-		return ipp_fail(err, EIO, "PMIx_Init: %s", PMIx_Error_string(status));
+		return ipp_fail(
+			err, EIO,
+			"PMIx_Init: %s; is the PMIx of this node that of its slurmd?  srun --mpi=list names it",
+			PMIx_Error_string(status));
 	is_init = true;
 	return 0;
 }
@@ -241,7 +244,7 @@ static int meet(const struct wireup *wireup, const pmix_proc_t *self, struct ipp
 		return name_missing(wireup, self, err);
 	ask(self, 0, 1);
 	if (news.present[0])
-		return ipp_fail(err, ECANCELED, "rank 0 has given up");
+		return ipp_fail(err, ECANCELED, "rank 0 has given up; what it says is the reason");
 	return ipp_fail(err, ETIMEDOUT,
 			"rank 0 did not show up in time; see whether it started, or "
 			"give more time with --ipp-timeout");

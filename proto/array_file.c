@@ -12,19 +12,26 @@
 static int map(struct array_file *file, struct ipp_error *err)
 {
 	struct stat status;
+	char byte;
 
 	if (fstat(file->fd, &status) < 0)
 		return ipp_fail(err, errno, "%s: %m", file->path);
 	if (!S_ISREG(status.st_mode))
-		return ipp_fail(err, EINVAL, "%s: is no regular file", file->path);
+		return ipp_fail(err, EINVAL, "%s: is no regular file: copy what it gives into one",
+				file->path);
 	file->map_bytes = (size_t)status.st_size;
-	if (file->map_bytes == 0)
+	if (file->map_bytes == 0 && pread(file->fd, &byte, 1, 0) == 0)
 		return 0;
+	if (file->map_bytes == 0) /* in /proc */
+		return ipp_fail(err, EINVAL,
+				"%s: does not say how large it is: copy it, and give the copy",
+				file->path);
 	file->map = mmap(NULL, file->map_bytes, PROT_READ, MAP_PRIVATE, file->fd, 0);
 	if (file->map != MAP_FAILED)
 		return 0;
 	file->map = NULL;
-	return ipp_fail(err, errno, "%s: cannot be mapped: %m", file->path);
+	return ipp_fail(err, errno, "%s: cannot be mapped: %m; copy it, and give the copy",
+			file->path);
 }
 
 static int describe(struct array_file *file, struct ipp_error *err)

@@ -131,8 +131,10 @@ int connection_from_fd(struct connection *out, int fd, const char *whence, struc
 	if (fstat(fd, &st) < 0)
 		return ipp_fail(err, errno, "slurm-ipp: cannot read %s: %m", whence);
 	if (st.st_size > CONNECTION_TEXT_MAX)
-		return ipp_fail(err, E2BIG, "slurm-ipp: %s is too large to be a connection file",
-				whence);
+		return ipp_fail(
+			err, E2BIG,
+			"slurm-ipp: %s is too large to be a connection file; start the cluster again to have it written anew",
+			whence);
 	text = malloc((size_t)st.st_size + 1);
 	if (!text)
 		return ipp_fail(err, ENOMEM, "slurm-ipp: out of memory reading %s", whence);

@@ -87,9 +87,10 @@ static void secured(void *owner, struct link *link)
 		finish(dial, link);
 		return;
 	}
-	ipp_fail(&dial->why, EPERM,
-		 "slurm-ipp: %s is not our controller: its certificate is another's",
-		 dial->connection->addresses[attempt - dial->attempts]);
+	ipp_fail(
+		&dial->why, EPERM,
+		"slurm-ipp: %s is not our controller: its certificate is another's: remove its connection file, and start the cluster again",
+		dial->connection->addresses[attempt - dial->attempts]);
 	attempt->link = NULL;
 	link_free(link);
 	attempt_failed(dial);
@@ -226,9 +227,10 @@ static void deadline_cb(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (!dial->why.code)
-		ipp_fail(&dial->why, ETIMEDOUT,
-			 "slurm-ipp: the controller on %s did not answer in time",
-			 dial->connection->host);
+		ipp_fail(
+			&dial->why, ETIMEDOUT,
+			"slurm-ipp: the controller on %s did not answer in time: is it stopped, or its node overloaded?",
+			dial->connection->host);
 	finish(dial, NULL);
 }
 

@@ -66,8 +66,10 @@ int unix_connect(const char *name, struct ipp_error *err)
 	} else {
 		rc = unix_peer_is_ours(fd, NULL);
 		if (rc < 0)
-			ipp_fail(err, -rc,
-				 "slurm-ipp: @%s belongs to another user: not talking to it", name);
+			ipp_fail(
+				err, -rc,
+				"slurm-ipp: @%s belongs to another user: not talking to it; start the cluster again",
+				name);
 	}
 	if (rc == 0)
 		return fd;

@@ -13,10 +13,12 @@
 
 static int cannot_keep(const char *path, int code, struct ipp_error *err)
 {
-	return ipp_fail(err, code,
-			"%.80s is damaged, and left as it is, for the part that cannot be read "
-			"cannot be copied to %.80s.damaged: %m",
-			path, path);
+	return ipp_fail(
+		err, code,
+		"%.80s is damaged, and left as it is, for the part that cannot be read "
+		"cannot be copied to %.80s.damaged: %m; make that possible, or give another "
+		"file",
+		path, path);
 }
 
 /* A new file: its descriptor, or -errno. */

@@ -48,8 +48,10 @@ struct past {
 static int cannot_read(const struct past *past, int rc, struct ipp_error *err)
 {
 	if (rc == -EBADMSG)
-		return ipp_fail(err, EBADMSG, "%s has changed, or was not written by ipp-run",
-				past->path);
+		return ipp_fail(
+			err, EBADMSG,
+			"%s has changed, or was not written by ipp-run: put it back as it was, or give another file",
+			past->path);
 	return ipp_fail(err, -rc, "%s cannot be read: %m", past->path);
 }
 

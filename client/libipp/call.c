@@ -56,8 +56,10 @@ static int describe_arguments(struct parts *parts, const struct ipp_run *run, st
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		for (size_t k = 0; k < i; k++)
 			if (strcmp(run->arguments[k].name, run->arguments[i].name) == 0)
-				return ipp_fail(err, EINVAL, "the argument '%.100s' is given twice",
-						run->arguments[i].name);
+				return ipp_fail(
+					err, EINVAL,
+					"the argument '%.100s' is given twice: leave one out",
+					run->arguments[i].name);
 		parts->n++;
 		rc = describe(&parts->at[i], &run->arguments[i], err);
 		parts->heads[i] = &parts->at[i].head;

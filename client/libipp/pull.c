@@ -101,7 +101,10 @@ int ipp_value_write(const struct ipp_value *array, int fd, struct ipp_error *err
 	const int rc = blob_write(blob, (size_t)((const uint8_t *)array->data - blob->data),
 				  array->bytes, fd);
 
-	return rc < 0 ? ipp_fail(err, -rc, "%zu bytes cannot be written: %s", array->bytes,
-				 strerror(-rc))
+	return rc < 0 ? ipp_fail(
+				err, -rc,
+				"%zu bytes of an array cannot be written to descriptor %d: %s; make room "
+				"there, or write to another",
+				array->bytes, fd, strerror(-rc))
 		      : 0;
 }

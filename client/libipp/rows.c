@@ -11,7 +11,10 @@ int rows_describe(struct npy *out, const struct ipp_value *value, const char *wh
 	int rc;
 
 	if (value->kind != IPP_ARRAY)
-		return ipp_fail(err, EINVAL, "%s: is a single value, not an array", whence);
+		return ipp_fail(
+			err, EINVAL,
+			"%s: is a single value, not an array: give an array, such as that of a file.npy",
+			whence);
 	rc = npy_init(out, value->dtype, value->n_dims, value->shape, value->fortran_order, whence,
 		      err);
 	if (rc == 0 && out->data_bytes != value->bytes)

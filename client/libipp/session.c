@@ -270,7 +270,7 @@ static bool take_welcome(void *waiter, const struct frame *frame)
 					: NULL;
 
 	if (!welcome) {
-		session_lose(client, "it did not greet us");
+		session_lose(client, "it did not greet us: is it of the same version?");
 		return true;
 	}
 	client->number = welcome->client;
@@ -287,7 +287,9 @@ static void welcome_late_cb(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (client->number == 0 && client->link)
-		session_lose(client, "it does not answer; is it stopped, or its node overloaded?");
+		session_lose(
+			client,
+			"it does not answer: is it stopped (ps shows it, kill -CONT lets it go on), or its node overloaded?");
 }
 
 static int reach(struct ipp_client *client, int timeout_ms, struct ipp_error *err)

@@ -22,7 +22,7 @@ static int apply(int argc, char **argv)
 	if (rc == 0 && words.range)
 		rc = ipp_fail(&err, EINVAL,
 			      "ipp-run apply: '%.100s' behind the function is no argument "
-			      "NAME=VALUE",
+			      "NAME=VALUE; see ipp-run apply --help",
 			      words.range);
 	run.function = words.function;
 	run.arguments = words.arguments;

@@ -127,9 +127,10 @@ static int print_json(const struct cv *cv, const double *mse, const double *corr
 			 "repeats", (json_int_t)options->repeats, "engines", (json_int_t)n_engines,
 			 "mse", mses, "correlation", correlations, "seconds", seconds,
 			 "task_seconds", cv->task_seconds);
-	if (!json || json_dumpf(json, stdout, JSON_REAL_PRECISION(17)) < 0)
-		rc = ipp_fail(err, EIO, "ipp-run cv: cannot write the JSON");
-	putchar('\n');
+	if (!json)
+		rc = ipp_fail(err, ENOMEM, "ipp-run cv: out of memory for the JSON");
+	else if (json_dumpf(json, stdout, JSON_REAL_PRECISION(17)) == 0)
+		putchar('\n');
 	json_decref(json);
 	return rc;
 }

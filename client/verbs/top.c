@@ -241,11 +241,12 @@ static bool wait_for_key(struct top *top, double interval_s)
 
 static int watch(struct top *top, double interval_s, struct ipp_error *err)
 {
+	FILE *terminal = fdopen(STDOUT_FILENO, "w"); /* stays open, as the descriptor does */
 	SCREEN *screen;
 	int rc;
 
 	setlocale(LC_CTYPE, "");
-	screen = newterm(NULL, stdout, stdin);
+	screen = terminal ? newterm(NULL, terminal, stdin) : NULL;
 	if (!screen)
 		return ipp_fail(err, EINVAL,
 				"ipp-run top: this terminal is unknown: set TERM; or use ipp-run "

@@ -111,9 +111,10 @@ static int await_requests(const uint64_t *ids, int n, uint32_t timeout_ms)
 		rc = ipp_fetch(client, ids[i], &only_the_end, &fetched, &err);
 		n_failed += fetched.failed;
 		if (rc == -EINTR && timed_out)
-			ipp_fail(&err, ETIMEDOUT,
-				 "not all requests have ended after %g s; they go on",
-				 timeout_ms / 1000.0);
+			ipp_fail(
+				&err, ETIMEDOUT,
+				"not all requests have ended after %g s; they go on: wait again, or end them with ipp-run cancel",
+				timeout_ms / 1000.0);
 		code = rc < 0 ? verb_fail(&err) : 0;
 		if (worst < code)
 			worst = code;

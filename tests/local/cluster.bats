@@ -95,10 +95,10 @@ slow()
 
 @test "a start whose engines do not come says so in time and leaves nothing" {
 	slow
-	says "0 of 2 engines after 0.9" start -n 2 --timeout 1
+	says "0 of 1 engines after 0.9" start -n 1 --timeout 1
 	[ ! -e "$(file)" ]
 	wait_until 10 n_run ipp-controller 0
-	kill $(ours sleep)
+	kill "$(ours sleep)"
 }
 
 @test "of two starts at once of which the first does not get on the second says that one runs" {
@@ -114,7 +114,7 @@ slow()
 	cat first.log
 	[ "$(cat first.log)" = "slurm-ipp: the controller ended before it was ready: a client stopped the cluster" ]
 	[ ! -e "$(file)" ]
-	kill $(ours sleep)
+	kill "$(ours sleep)"
 }
 
 @test "nothing is left of a start that was killed before its engines were ready" {
@@ -125,7 +125,7 @@ slow()
 	wait_until 10 n_run ipp-controller 0
 	PATH=$programs:$PATH start 1
 	[ "$(ids)" = "0 " ]
-	kill $(ours sleep)
+	kill "$(ours sleep)"
 	ipp-run stop
 	wait_until 5 none_left
 }

@@ -143,7 +143,7 @@ n_begun() { [ "$(wc -l <begun)" = "$1" ] && n_run sh 2; }
 	status=0
 	wait "$applied" || status=$?
 	[ "$status" = 120 ]
-	[ "$(<applied)" = "ipp-run apply: it was to run after request $id, which was drained" ]
+	[ "$(<applied)" = "ipp-run apply: it was to run after request $id, which was drained: let the next job run both" ]
 	for verb in wait result; do
 		ipp "$verb" "$id"
 		show

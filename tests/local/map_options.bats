@@ -397,7 +397,7 @@ behind_the_first='case $1 in 0) cat gate; exit 7 ;; 1) echo 1 ;; *) echo 2; exit
 	refused "the range 1:5:0 has a step of 0" map -- echo ::: 1:5:0
 	refused "'x' behind the function is no range START:STOP" map "$sample:square" x
 	refused "/none cannot be read: No such file or directory" map -a /none -- echo
-	refused "stdin is one list of items, and cannot be read for another" map -a - -a - -- echo
+	refused "stdin is one list of items, and cannot be read for another: give that behind :::, or in a file with -a" map -a - -a - -- echo
 	refused "is no argument NAME=VALUE" apply "$sample:square" 0:5
 	head -c 200000 /dev/zero | tr '\0' x >long
 	refused "an item of long has more than 131071 bytes" map --engines 1 -a long -- echo

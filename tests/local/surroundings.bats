@@ -38,6 +38,41 @@ refuses_to_print()
 	ipp-run stop
 }
 
+@test "how standard output fails is told of much output, too" {
+	for words in 'apply --engines 1 -- seq 20000' "execute --engines 1 'seq 20000'" 'map --engines 1 -- seq ::: 20000'; do
+		run --separate-stderr bash -c "ipp-run $words >/dev/full"
+		show
+		[ "$status" = 125 ]
+		[[ $stderr == *"standard output: cannot be written: No space left on device" ]]
+	done
+}
+
+@test "a standard output that somebody made non-blocking gets all" {
+	for words in 'apply --engines 1 -- seq 20000' 'map --engines 1 -- seq ::: 20000'; do
+		run -0 python3 - "$words" <<-'END'
+		import fcntl, os, subprocess, sys
+
+		end, ours = os.pipe()
+		fcntl.fcntl(ours, fcntl.F_SETFL, os.O_NONBLOCK)
+		fcntl.fcntl(ours, fcntl.F_SETPIPE_SZ, 4096)
+		child = subprocess.Popen(["ipp-run"] + sys.argv[1].split(), stdout=ours)
+		os.close(ours)
+		got = b"".join(iter(lambda: os.read(end, 65536), b""))
+		assert got == b"".join(b"%d\n" % i for i in range(1, 20001)), len(got)
+		sys.exit(child.wait())
+		END
+	done
+}
+
+@test "a directory whose name is too long for a command is told" {
+	name=$(printf '%0200d' 0)
+	for i in $(seq 25); do
+		mkdir "$name"
+		cd "$name" || return
+	done
+	refused "the name of this directory, in which commands would run, has more than 4095 bytes: go to another one" apply --engines 1 -- pwd
+}
+
 @test "with stdin, stdout or stderr closed nothing takes their place" {
 	for closed in '<&-' '2>&-' '<&- 2>&-'; do
 		run --separate-stderr bash -c "ipp-run map --engines 2 -- sh -c 'echo \$1; echo err >&2; cat' sh ::: 1 2 $closed"

@@ -142,8 +142,9 @@ static void what_is_no_range_is_refused_behind_a_function(void **state)
 				      "is no range START:STOP or START:STOP:STEP; items stand "
 				      "behind :::");
 	assert_int_equal(feed_range(feed, "1:2:0", &err), -ERANGE);
-	assert_string_equal(err.text,
-			    "ipp-run map: the range 1:2:0 has a step of 0 and would never end");
+	assert_string_equal(
+		err.text,
+		"ipp-run map: the range 1:2:0 has a step of 0 and would never end: give another step");
 }
 
 static void several_lists_are_combined_the_last_changing_fastest(void **state)

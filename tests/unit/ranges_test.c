@@ -83,14 +83,18 @@ static void what_is_beyond_the_last_is_named(void **state)
 static void a_range_with_nothing_in_it_is_refused(void **state)
 {
 	(void)state;
-	assert_refused("5-2", -EINVAL, "--targets: '5-2' has a range with no engine in it");
-	assert_refused("0,5:5", -EINVAL, "--targets: '0,5:5' has a range with no engine in it");
+	assert_refused(
+		"5-2", -EINVAL,
+		"--targets: '5-2' has a range with no engine in it: write the lower end first");
+	assert_refused(
+		"0,5:5", -EINVAL,
+		"--targets: '0,5:5' has a range with no engine in it: write the lower end first");
 }
 
 static void a_step_of_0_is_refused(void **state)
 {
 	(void)state;
-	assert_refused("0:5:0", -EINVAL, "--targets: '0:5:0' has a step of 0");
+	assert_refused("0:5:0", -EINVAL, "--targets: '0:5:0' has a step of 0: give another");
 }
 
 static void anything_else_is_answered_with_examples(void **state)

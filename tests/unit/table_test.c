@@ -166,14 +166,18 @@ static void a_target_that_two_columns_share_is_refused(void **state)
 static void what_is_not_finite_is_named_with_its_place(void **state)
 {
 	(void)state;
-	assert_refused("a,y\n1,2\n\n3,nan\n", "y",
-		       "data.csv:4: column 2 (y): 'nan' is not a finite number");
-	assert_refused("a,y\n-inf,2\n", "y",
-		       "data.csv:2: column 1 (a): '-inf' is not a finite number");
-	assert_refused("a,y\n1,red\x1b[31m\n", "y",
-		       "data.csv:2: column 2 (y): 'red?[31m' is not a finite number");
-	assert_refused("a,y\n1e999,2\n", "y",
-		       "data.csv:2: column 1 (a): 1e999 is larger than any double can be");
+	assert_refused(
+		"a,y\n1,2\n\n3,nan\n", "y",
+		"data.csv:4: column 2 (y): 'nan' is not a finite number: correct it, or leave the row out");
+	assert_refused(
+		"a,y\n-inf,2\n", "y",
+		"data.csv:2: column 1 (a): '-inf' is not a finite number: correct it, or leave the row out");
+	assert_refused(
+		"a,y\n1,red\x1b[31m\n", "y",
+		"data.csv:2: column 2 (y): 'red?[31m' is not a finite number: correct it, or leave the row out");
+	assert_refused(
+		"a,y\n1e999,2\n", "y",
+		"data.csv:2: column 1 (a): 1e999 is larger than any double can be: correct it, or leave the row out");
 }
 
 static void a_long_cell_is_cut_between_characters(void **state)
@@ -182,11 +186,11 @@ static void a_long_cell_is_cut_between_characters(void **state)
 	assert_refused(
 		"a,y\n1,an endless remark about the flavour \xc3\xa4\xc3\xb6\xc3\xbc\n", "y",
 		"data.csv:2: column 2 (y): 'an endless remark about the flavour ...' is not a "
-		"finite number");
+		"finite number: correct it, or leave the row out");
 	assert_refused(
 		"a,y\n1,an endless remark about the flavours\xc3\xa4\xc3\xb6\xc3\xbc\n", "y",
 		"data.csv:2: column 2 (y): 'an endless remark about the flavours...' is not a "
-		"finite number");
+		"finite number: correct it, or leave the row out");
 }
 
 static void an_empty_cell_is_named_with_its_place(void **state)
@@ -202,17 +206,21 @@ static void ragged_rows_are_named_by_line(void **state)
 {
 	(void)state;
 	assert_refused("\"a\nb\",y,c\n1,2,3\n1,2\n", "y",
-		       "data.csv:4: has 2 of the header's 3 columns");
-	assert_refused("a,y\n1,2\n1,2,3\n", "y",
-		       "data.csv:3: has more than the header's 2 columns");
-	assert_refused("a,y\n1,2,\n", "y", "data.csv:2: has more than the header's 2 columns");
+		       "data.csv:4: has 2 of the header's 3 columns: add what is missing");
+	assert_refused(
+		"a,y\n1,2\n1,2,3\n", "y",
+		"data.csv:3: has more than the header's 2 columns: quote a text that has commas");
+	assert_refused(
+		"a,y\n1,2,\n", "y",
+		"data.csv:2: has more than the header's 2 columns: quote a text that has commas");
 }
 
 static void misplaced_quotes_are_named_by_line(void **state)
 {
 	(void)state;
-	assert_refused("a,y\n1,2\n\"3,4\n5,6\n", "y",
-		       "data.csv:3: a quote opens here and is never closed");
+	assert_refused(
+		"a,y\n1,2\n\"3,4\n5,6\n", "y",
+		"data.csv:3: a quote opens here and is never closed: close it, or double it if it is part of the text");
 	assert_refused("a,y\n\"1\"2,3\n", "y",
 		       "data.csv:2: text follows a closing quote; a quote within quotes is written "
 		       "twice");
@@ -221,9 +229,10 @@ static void misplaced_quotes_are_named_by_line(void **state)
 static void a_file_without_rows_is_refused(void **state)
 {
 	(void)state;
-	assert_refused("", "y", "data.csv: is empty");
-	assert_refused("\xef\xbb\xbf\r\n \n", "y", "data.csv: is empty");
-	assert_refused("a,y\n", "y", "data.csv: has a header line and no rows");
+	assert_refused("", "y", "data.csv: is empty: give a file with a header line and rows");
+	assert_refused("\xef\xbb\xbf\r\n \n", "y",
+		       "data.csv: is empty: give a file with a header line and rows");
+	assert_refused("a,y\n", "y", "data.csv: has a header line and no rows: add some");
 }
 
 static void a_file_without_a_header_is_refused(void **state)
