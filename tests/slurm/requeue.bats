@@ -22,7 +22,11 @@ restarts()
 	wait_until 30 is_pending
 	cluster wait "$IPP_TEST_CLUSTER" 30
 	as root head scontrol update JobId="$job" StartTime=now TimeLimit=30
-	wait_until 30 is_running
+	wait_until 30 is_running || {
+		as root head scontrol show job "$job"
+		as root head sinfo -lN
+		return 1
+	}
 }
 
 is_pending() { as root head scontrol show job "$job" | grep -q JobState=PENDING; }
