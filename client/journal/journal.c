@@ -14,7 +14,7 @@
 #include "client/journal/writer.h"
 #include "proto/error.h"
 
-#define SHOWN_BYTES 61 /* of a label */
+#define SHOWN_MAX 60 /* of a label */
 
 struct journal {
 	const char *path;
@@ -59,34 +59,19 @@ static int open_file(struct journal *journal, off_t *size, struct ipp_error *err
 	return 0;
 }
 
-/* Of any file's bytes, for a message: in one line, and without what would upset a terminal. */
-static const char *shown(const struct identity *found, char text[SHOWN_BYTES])
-{
-	size_t n = 0;
-
-	for (; n < SHOWN_BYTES - 1 && found->label[n]; n++)
-		text[n] = (unsigned char)found->label[n] < ' ' || found->label[n] == 0x7f
-				  ? '?'
-				  : found->label[n];
-	text[n] = '\0';
-	return text;
-}
-
 static int compare(const struct journal *journal, const struct identity *found,
 		   const struct identity *map, struct ipp_error *err)
 {
-	char label[SHOWN_BYTES];
-
 	if (memcmp(found->digest, map->digest, sizeof(map->digest)) == 0)
 		return 0;
 	if (strcmp(found->label, map->label) == 0)
 		return ipp_fail(err, EINVAL,
-				"%s is the journal of another map: %s with another module, other "
+				"%s is the journal of another map: %.*s with another module, other "
 				"arguments or data; give --journal another file",
-				journal->path, shown(found, label));
+				journal->path, SHOWN_MAX, found->label);
 	return ipp_fail(err, EINVAL,
-			"%s is the journal of another map: %s; give --journal another file",
-			journal->path, shown(found, label));
+			"%s is the journal of another map: %.*s; give --journal another file",
+			journal->path, SHOWN_MAX, found->label);
 }
 
 /* What it has and what it is of; *begun is whether it is of anything. */

@@ -95,7 +95,7 @@ slow()
 
 @test "a start whose engines do not come says so in time and leaves nothing" {
 	slow
-	says "0 of 1 engines after 0.9" start -n 1 --timeout 1
+	says "0 of 1 engines after 0." start -n 1 --timeout 1
 	[ ! -e "$(file)" ]
 	wait_until 10 n_run ipp-controller 0
 	kill "$(ours sleep)"
