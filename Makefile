@@ -196,10 +196,12 @@ bench: all bench-tools  ## times and memory, each beside its rival; BENCH="tasks
 COMMANDS := ipp-run ipp-controller ipp-engine
 HEADERS   = $(wildcard engine/ipp/*.h client/ipp/*.h)
 PLUGSTACK = $(sysconfdir)/plugstack.conf.d/ipp.conf
+COMPLETION = $(prefix)/share/bash-completion/completions
 
 install: all  ## to $(DESTDIR)$(prefix); see docs/admin.md for the folders
 	install -d $(addprefix $(DESTDIR),$(bindir) $(libexecdir)/modules $(includedir)/ipp \
-		$(libdir)/pkgconfig $(mandir)/man1 $(mandir)/man3 $(plugindir) $(dir $(PLUGSTACK)))
+		$(libdir)/pkgconfig $(mandir)/man1 $(mandir)/man3 $(plugindir) $(dir $(PLUGSTACK)) \
+		$(COMPLETION))
 	install $(PROGRAMS) $(DESTDIR)$(libexecdir)
 	for program in $(COMMANDS); do \
 		ln -sfr $(DESTDIR)$(libexecdir)/$$program $(DESTDIR)$(bindir)/$$program || exit; done
@@ -211,12 +213,14 @@ install: all  ## to $(DESTDIR)$(prefix); see docs/admin.md for the folders
 		-e 's|@version@|$(VERSION)|' contrib/libipp.pc.in >$(DESTDIR)$(libdir)/pkgconfig/libipp.pc
 	for n in 1 3; do install -m 644 docs/man/*.$$n $(DESTDIR)$(mandir)/man$$n || exit; done
 	ln -sf ipp-controller.1 $(DESTDIR)$(mandir)/man1/ipp-engine.1
+	install -m 644 contrib/completion/ipp-run.bash $(DESTDIR)$(COMPLETION)/ipp-run
 	install -m 644 $(PLUGIN) $(DESTDIR)$(plugindir)
 	sed -e 's|@plugindir@|$(plugindir)|' -e 's|@libexecdir@|$(libexecdir)|' \
 		contrib/plugstack.conf.in >$(DESTDIR)$(PLUGSTACK)
 
 uninstall:  ## remove what install put there
 	rm -f $(addprefix $(DESTDIR)$(bindir)/,$(COMMANDS)) $(DESTDIR)$(plugindir)/spank_ipp.so \
+		$(DESTDIR)$(COMPLETION)/ipp-run \
 		$(addprefix $(DESTDIR)$(libexecdir)/modules/,$(notdir $(MODULES))) $(DESTDIR)$(PLUGSTACK) \
 		$(addprefix $(DESTDIR)$(libexecdir)/,$(notdir $(PROGRAMS))) \
 		$(addprefix $(DESTDIR)$(includedir)/ipp/,$(notdir $(HEADERS))) \

@@ -53,7 +53,7 @@ const struct verb verb_gather = {
 	.name = "gather",
 	.summary = "join what scatter cut, or functions stored, along the first axis",
 	.usage =
-		"usage: ipp-run gather [--targets LIST] [--async] [-o FILE] NAME\n"
+		"usage: ipp-run gather [--targets LIST] [--async] [-o|--output FILE] NAME\n"
 		"Join the arrays that the engines have as NAME along their first axis, in the\n"
 		"order of the engines; without -o, say what the whole is like, and up to\n"
 		"64 KiB print it.\n"

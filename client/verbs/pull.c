@@ -45,7 +45,7 @@ const struct verb verb_pull = {
 	.name = "pull",
 	.summary = "read a variable of each engine",
 	.usage =
-		"usage: ipp-run pull [--targets LIST] [--async] [-o FILE] NAME\n"
+		"usage: ipp-run pull [--targets LIST] [--async] [-o|--output FILE] NAME\n"
 		"Print variable NAME of each engine, in the order of the engines: of an array what it is\n"
 		"like and its numbers, of more than 1000 the first and last ones.\n"
 		"  -o FILE.npy     write it there as np.save would, from several engines to\n"

@@ -141,7 +141,7 @@ const struct verb verb_result = {
 	.name = "result",
 	.summary = "print what a request gave that was submitted with --async",
 	.usage =
-		"usage: ipp-run result [--no-wait] [--unordered] [--forget] [-o FILE] ID\n"
+		"usage: ipp-run result [--no-wait] [--unordered] [--forget] [-o|--output FILE] ID\n"
 		"Wait for a request that was submitted with --async and print what its tasks gave, "
 		"in the order of\n"
 		"the items or engines, or say what push, pull, scatter, gather, ls or rm would have "

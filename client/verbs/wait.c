@@ -193,7 +193,7 @@ const struct verb verb_wait = {
 	.name = "wait",
 	.summary = "wait for requests, or for engines that are started by hand",
 	.usage = "usage: ipp-run wait [--timeout SECONDS] ID...\n"
-		 "       ipp-run wait [-n ENGINES] [--timeout SECONDS]\n"
+		 "       ipp-run wait [-n|--engines N] [--timeout SECONDS]\n"
 		 "With ids, wait until these requests have ended, whosever they are.  The exit "
 		 "code is that of a\n"
 		 "map: the number of tasks that failed; 124 when --timeout was over first.\n"

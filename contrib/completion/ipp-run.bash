@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Completion of ipp-run in bash:  . contrib/completion/ipp-run.bash
+# Completion of ipp-run in bash, where bash-completion finds it, or:  . contrib/completion/ipp-run.bash
 # Verbs and options are those that ipp-run itself prints, so that nothing here grows old.
 
 _ipp_run()
@@ -11,7 +11,7 @@ _ipp_run()
 		mapfile -t COMPREPLY < <(compgen -W "$help" -- "$cur")
 	elif [[ $cur == -* ]]; then
 		help=$("${COMP_WORDS[0]}" "${COMP_WORDS[1]}" --help 2>/dev/null |
-			grep -oE -- '--[a-z][a-z-]+' | sort -u)
+			grep -E '^(usage:|       ipp-run| +-)' | grep -oE -- '--[a-z][a-z-]*' | sort -u)
 		mapfile -t COMPREPLY < <(compgen -W "$help" -- "$cur")
 	else
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")

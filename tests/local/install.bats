@@ -32,6 +32,35 @@ make_at()
 	grep -qx 'prefix=/opt/ipp' opt/ipp/lib/pkgconfig/libipp.pc
 	[ -e opt/ipp/share/man/man1/ipp-engine.1 ]
 	[ -e opt/ipp/share/man/man3/libipp.3 ]
+	[ -e opt/ipp/share/bash-completion/completions/ipp-run ]
+}
+
+@test "completion knows each verb, and each option that a verb takes" {
+	local COMP_WORDS COMP_CWORD COMPREPLY verb option options said=""
+	source "$root/contrib/completion/ipp-run.bash"
+	ipp_run=$(realpath "$root/${B:-build/release}/ipp-run")
+	COMP_WORDS=("$ipp_run" '')
+	COMP_CWORD=1
+	_ipp_run
+	[ "$(printf '%s\n' "${COMPREPLY[@]}" | sort)" = "$(cd "$root/client/verbs" && grep -hoP '^\s*\.name = "\K[a-z]+' ./*.c | sort)" ]
+	for verb in "${COMPREPLY[@]}"; do
+		COMP_WORDS=("$ipp_run" "$verb" --)
+		COMP_CWORD=2
+		_ipp_run
+		options=" ${COMPREPLY[*]} "
+		[[ $options != *' --help '* ]]
+		case $verb in
+		apply) [[ $options == *' --after --after-timeout --async --engines --json --targets --task-timeout '* ]] ;;
+		gather | pull) [ "$options" = ' --async --output --targets ' ] ;;
+		loo) [[ $options == *' --x --y '* ]] ;;
+		result) [ "$options" = ' --forget --no-wait --output --unordered ' ] ;;
+		wait) [ "$options" = ' --engines --timeout ' ] ;;
+		esac
+		for option in "${COMPREPLY[@]}"; do # each is one that the verb knows
+			[ "$verb" = forest ] || said=$("$ipp_run" "$verb" "$option=" </dev/null 2>&1 || true)
+			[[ $said != *'is not an option'* ]]
+		done
+	done
 }
 
 @test "the plugstack line names plugin and programs as they will be, and is optional" {
