@@ -66,6 +66,13 @@ touchy='echo x >>ran.$1; echo "$IPP_INDEX $1"; [ "$1" != 3 ] || [ -e good ]'
 	[ "$(cat out/1/a/stdout out/1/c/stderr)" = $'out a\nerr c' ]
 }
 
+@test "earlier results are no part of the rate that a bar shows" {
+	ipp map --engines 1 --journal j -- echo ::: 1 2 3
+	ipp map --engines 1 --journal j --resume --progress -- echo ::: 1 2 3
+	show
+	[[ $stderr == *"3/3 100 % 0.0/s ETA ?"* ]]
+}
+
 @test "values of functions come back as they were, in any order that is asked for" {
 	ipp map --engines 2 --journal j "$sample:square" 0:1000
 	squares=$output

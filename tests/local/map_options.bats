@@ -379,6 +379,18 @@ behind_the_first='case $1 in 0) cat gate; exit 7 ;; 1) echo 1 ;; *) echo 2; exit
 	jq -r .stdout_base64 <<<"$output" | base64 -d | cmp - bytes
 }
 
+# Where it took more than a second it was no short one.
+short_map_has_no_bar()
+{
+	[ "$(script -qec "ipp-run map -- sleep ::: 0.2" /dev/null)" = "" ]
+}
+
+@test "a map of less than a second has no bar on a terminal" {
+	start 1
+	wait_until 30 short_map_has_no_bar
+	ipp-run stop
+}
+
 @test "a bar is shown where it is asked for or stderr is a terminal, else not" {
 	ipp map --engines 2 -- echo ::: 1 2
 	[ "$stderr" = "" ]

@@ -573,6 +573,16 @@ print("ended", top.wait(timeout=20))'
 	ipp-run stop
 }
 
+@test "the history has the first 79 bytes of what was typed" {
+	start 1
+	submit apply --async -- echo {1..50}
+	submit apply --async -- echo "$(printf 'x%.0s' {1..100})" more words
+	run -0 --separate-stderr ipp-run history --json
+	[ "$(jq -r .label <<<"${lines[0]}")" = "$(echo echo {1..50} | head -c 79)" ]
+	[ "$(jq -r .label <<<"${lines[1]}")" = "echo $(printf 'x%.0s' {1..74})" ]
+	ipp-run stop
+}
+
 @test "what was typed need not be UTF-8, nor end with one of its characters, to be JSON" {
 	start 1
 	submit apply --async -- printf $'\377'

@@ -257,6 +257,19 @@ client_waits()
 	esac
 }
 
+n_engines() { [ "$(ipp-run ids | wc -l)" = "$1" ]; }
+
+@test "all engines are those that there are, when one in their midst has left for good" {
+	start 3
+	kill -9 "$(parent "$(ipp-run ids | sed -n 's/.*pid=\([0-9]*\) rank=1$/\1/p')")"
+	wait_until 10 n_engines 2
+	run -0 ipp-run push --targets all x=1
+	run -0 ipp-run ls --targets all
+	[ "$output" = $'0 x 1\n2 x 1' ]
+	says "--targets 0:3: there is no engine 1" push --targets 0:3 x=1
+	ipp-run stop
+}
+
 # ---- wrong use -------------------------------------------------------------------------------
 
 @test "pull, gather and rm of what is not there name the engines that lack it" {

@@ -194,6 +194,8 @@ static void what_makes_no_sense_is_refused_before_anything_is_sent(void **state)
 {
 	const struct ipp_argument nothing = {.name = "w"};
 	const struct ipp_argument number = {.name = "n", .value = {.kind = IPP_INTEGER}};
+	const struct ipp_argument text = {
+		.name = "t", .value = {.kind = IPP_TEXT, .text = "", .bytes = (1 << 20) + 1}};
 	struct range range = {.end = 1};
 	struct ipp_run run = {.function = "forest.so:loo"};
 
@@ -212,6 +214,10 @@ static void what_makes_no_sense_is_refused_before_anything_is_sent(void **state)
 	run.arguments = &nothing;
 	run.n_arguments = 1;
 	assert_refused(&run, -EINVAL, "'w' has no value");
+	run.arguments = &text;
+	assert_refused(&run, -EMSGSIZE,
+		       "'t' is a text of 1048577 bytes, and 1048576 is the most: give it as an "
+		       "array, from a file with t=@FILE");
 	run.rows = true;
 	run.arguments = &number;
 	assert_refused(&run, -EINVAL, "n: has no rows to be items");
