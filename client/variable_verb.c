@@ -13,6 +13,7 @@ int variable_options(struct variable_verb *words, const struct verb *verb, const
 		{"text", no_argument, NULL, 'x'},	   {"async", no_argument, NULL, 'a'},
 		{"engines", required_argument, NULL, 'n'}, {0},
 	};
+	struct ipp_error err;
 	int c;
 
 	*words = (struct variable_verb){.targets_text = NULL};
@@ -20,9 +21,12 @@ int variable_options(struct variable_verb *words, const struct verb *verb, const
 		if (c == 'n')
 			return verb_misuse(verb, "--engines: variables live in engines that stay; "
 						 "start some with ipp-run start -n N");
-		if (c == '?' || !strchr(allowed, c))
-			return verb_misuse(verb, "'%s' is not an option, or lacks its value",
-					   argv[optind - 1]);
+		if (c != '?' && !strchr(allowed, c))
+			optopt = 0; /* of another verb */
+		if (c == '?' || !strchr(allowed, c)) {
+			verb_unknown_option(verb->name, argc, argv, options, &err);
+			return verb_fail(&err);
+		}
 		if (c == 't')
 			words->targets_text = optarg;
 		else if (c == 'o')
