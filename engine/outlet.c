@@ -32,6 +32,13 @@ void outlet_close(struct outlet *outlet)
 	}
 }
 
+void outlet_leave(struct outlet *outlet)
+{
+	outlet_close(outlet);
+	if (outlet->tail)
+		outlet->tail->moved = 1;
+}
+
 void outlet_begin(struct outlet *outlet)
 {
 	if (!outlet->tail)
@@ -123,5 +130,6 @@ void outlet_take_last(const struct outlet *outlet, struct evbuffer *into)
 		find(tail, 0, n, part);
 	for (int i = 0; i < 2; i++)
 		evbuffer_add(into, part[i].iov_base, part[i].iov_len);
-	outlet_read(&rest, into);
+	if (!tail->moved)
+		outlet_read(&rest, into);
 }

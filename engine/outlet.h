@@ -18,6 +18,7 @@ struct outlet_tail {
 	uint64_t in_use; /* 0: no task writes there just now */
 	uint64_t bytes;	 /* that were read of this task */
 	uint64_t coming; /* as many there will be when what is being read is */
+	uint64_t moved;	 /* not 0: the worker has another pipe than its engine */
 	uint8_t last[OUTLET_TAIL_BYTES];
 };
 
@@ -33,6 +34,9 @@ extern struct outlet outlets[N_OUTLETS];
 /* A pipe, unless there is one, as new.  0 or errno. */
 int outlet_open(struct outlet *outlet);
 void outlet_close(struct outlet *outlet);
+
+/* The same in a worker, as somebody else may still write there: what comes of that is no task's. */
+void outlet_leave(struct outlet *outlet);
 
 /* A task writes there from now on; now it does no more. */
 void outlet_begin(struct outlet *outlet);

@@ -233,8 +233,8 @@ int child_run(const struct child *child, struct outcome *outcome, int *status)
 	outlet_read(out, outcome->out);
 	outlet_read(err, outcome->err);
 	if (writes_on) {
-		outlet_close(out);
-		outlet_close(err);
+		outlet_leave(out);
+		outlet_leave(err);
 	}
 done:
 	outlet_end(out);

@@ -64,7 +64,7 @@ static void outlet_empty(struct outlet *outlet)
 	if (rest)
 		outlet_read(outlet, rest);
 	if (!rest || orphans_any()) /* it became another user's, and may still write there */
-		outlet_close(outlet);
+		outlet_leave(outlet);
 	if (rest)
 		evbuffer_free(rest);
 }

@@ -14,9 +14,9 @@
 #include "engine/runtimes/object.h"
 #include "engine/worker.h"
 #include "proto/error.h"
+#include "proto/extent.h"
 #include "proto/items.h"
 #include "proto/npy.h"
-#include "proto/value.h"
 #include "proto/variable.h"
 #include "tests/fuzz/peer.h"
 
@@ -180,13 +180,9 @@ static void engine_frame(void *end, struct link *link, const struct frame *frame
 	(void)link;
 	if (frame->type == FRAME_PUSH)
 		assert(variable_check(((Ipp__Push *)head)->value, frame->payload, NULL) == 0);
-	if (frame->type == FRAME_RESULTS) {
-		const Ipp__Results *results = (Ipp__Results *)head;
-
-		assert(results->n_results > 0);
-		for (size_t i = 0; i < results->n_results; i++)
-			assert(value_is_whole(results->results[i]->value));
-	}
+	if (frame->type == FRAME_RESULTS)
+		assert(((Ipp__Results *)head)->n_results > 0 &&
+		       extents_fit((Ipp__Results *)head, frame->payload));
 	forget(head);
 }
 

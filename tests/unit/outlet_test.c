@@ -115,6 +115,26 @@ static void what_was_being_read_comes_once(void **state)
 	assert_taken("one two");
 }
 
+/* A process that became another user's lives on. */
+static void what_somebody_writes_to_a_pipe_that_was_left_is_no_tasks(void **state)
+{
+	struct outlet engines = {.ends = {dup(outlet.ends[0]), -1}, .tail = tail};
+	const int somebodys = dup(outlet.ends[1]);
+
+	(void)state;
+	outlet_leave(&outlet);
+	assert_int_equal(outlet_open(&outlet), 0);
+	outlet_begin(&outlet);
+	put("ours");
+	read_all();
+	assert_int_equal(write(somebodys, "theirs", 6), 6);
+	outlet_take_last(&engines, into);
+	assert_int_equal(evbuffer_get_length(into), 4);
+	assert_memory_equal(evbuffer_pullup(into, 4), "ours", 4);
+	outlet_close(&engines);
+	close(somebodys);
+}
+
 static void a_worker_that_scribbled_there_does_no_harm(void **state)
 {
 	(void)state;
@@ -137,6 +157,7 @@ int main(void)
 		TEST(what_a_task_wrote_that_has_ended_is_not_taken),
 		TEST(of_much_the_end_is_taken),
 		TEST(what_was_being_read_comes_once),
+		TEST(what_somebody_writes_to_a_pipe_that_was_left_is_no_tasks),
 		TEST(a_worker_that_scribbled_there_does_no_harm),
 	};
 
