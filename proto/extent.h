@@ -7,6 +7,7 @@
 #define IPP_PROTO_EXTENT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "proto/blob.h"
@@ -17,13 +18,13 @@ struct extent {
 	uint64_t array;
 };
 
-/* Find the result's bytes in the payload (NULL: there is none), from *offset on, which is moved
- * behind them.  False: there are not as many, the array is not as large as its shape, or the
- * outcome is none. */
-bool extent_find(const Ipp__Result *result, const struct blob *payload, uint64_t *offset,
-		 struct extent *out);
+/* Find the i-th result's bytes in the payload (NULL: there is none), from *offset on, which is
+ * moved behind them; where they are heads alone there are none.  False: there are not as many, the
+ * array is not as large as its shape, or the outcome is none. */
+bool extent_find(const Ipp__Results *results, size_t i, const struct blob *payload,
+		 uint64_t *offset, struct extent *out);
 
-/* Whether that can be done with each of them; where they are heads alone, without their bytes. */
+/* Whether that can be done with all of them. */
 bool extents_fit(const Ipp__Results *results, const struct blob *payload);
 
 #endif

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "proto/value.h"
 #include "proto/error.h"
 #include "proto/frame.h"
 #include "proto/spill.h"
+#include "proto/value.h"
 
 /* Of payloads that wait for their turn. */
 #define MEMORY_MAX ((size_t)64 << 20)
@@ -70,17 +70,15 @@ int arrival_new(struct arrival **out, const struct frame *frame, struct ipp_erro
 	arrival->results = results;
 	arrival->payload = blob_ref(frame->payload);
 	arrival->users = 1;
-	if (!extents_fit(results, arrival->payload)) {
-		arrival_unref(arrival);
-		return ipp_fail(err, EPROTO,
-				"the controller sent results that are cut short, or none");
-	}
+	for (size_t i = 0; results->heads && i < results->n_results; i++)
+		results->results[i]->stdout_bytes = results->results[i]->stderr_bytes = 0;
 	for (size_t i = 0; i < results->n_results; i++)
-		if (results->heads)
-			results->results[i]->stdout_bytes = results->results[i]->stderr_bytes = 0;
-		else
-			extent_find(results->results[i], arrival->payload, &offset,
-				    &arrival->places[i].extent);
+		if (!extent_find(results, i, arrival->payload, &offset,
+				 &arrival->places[i].extent)) {
+			arrival_unref(arrival);
+			return ipp_fail(err, EPROTO,
+					"the controller sent results that are cut short, or none");
+		}
 	if (read_variables(arrival) < 0) {
 		arrival_unref(arrival);
 		return ipp_fail(err, ENOMEM, "out of memory for variables");
