@@ -82,6 +82,11 @@ bool orphans_any(void)
 	return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
+bool orphans_any_to_kill(void)
+{
+	return spared == 0 && orphans_any();
+}
+
 bool orphans_kill(void)
 {
 	bool foreign = false;

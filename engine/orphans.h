@@ -14,6 +14,10 @@ void orphans_adopt(void);
 /* Whether any process is below us. */
 bool orphans_any(void);
 
+/* Whether orphans_kill() may find one; false, too, where a spared session is in the way of that
+ * look. */
+bool orphans_any_to_kill(void);
+
 /* Kill and reap all children, and theirs, but those that are spared; false when one is left, which
  * became another user's. */
 bool orphans_kill(void);

@@ -34,6 +34,7 @@
 #define GATHER_US 1000
 #define GATHER_PROCESSES_US 5000
 #define GATHER_MAX 512
+#define FORK_US 10 /* a function that was faster has started no process */
 #define LARGE_BYTES (16u << 20) /* memory that is given back after such outputs */
 #define INTEGER_BYTES 24	/* an integer's digits with their NUL */
 
@@ -247,6 +248,7 @@ static void gather(struct worker *worker, const struct opened *opened, uint64_t 
 	if (worker->n_gathered++ == 0)
 		worker->gathered_since_us = clock_us(CLOCK_MONOTONIC) - elapsed_us;
 	if (worker->progress->careful || worker->n_gathered == GATHER_MAX ||
+	    (elapsed_us >= FORK_US && orphans_any_to_kill()) ||
 	    clock_us(CLOCK_MONOTONIC) - worker->gathered_since_us >= gather_us)
 		end_tasks(worker);
 }

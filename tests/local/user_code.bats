@@ -98,6 +98,16 @@ begin()
 	ipp-run stop
 }
 
+@test "what a function leaves running ends with it, be the next one in its batch endless" {
+	begin
+	id=$(ipp-run map --async --chunk 2 --targets 0 "$act" ::: 'leave children' hang)
+	wait_until 30 eval 'ipp-run queue --json | jq -e ".done == 1" >/dev/null'
+	n_run sleep 0
+	ipp-run cancel "$id"
+	unharmed
+	ipp-run stop
+}
+
 @test "whatever a command does costs its task alone, and the cause is told" {
 	begin
 	ipp map -k -- sh -c '
