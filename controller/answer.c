@@ -15,7 +15,7 @@
 #include "proto/error.h"
 #include "proto/frame.h"
 
-bool client_results(struct request *request, const struct frame *frame)
+bool answer_results(struct request *request, const struct frame *frame)
 {
 	struct ipp_error err;
 
@@ -25,30 +25,30 @@ bool client_results(struct request *request, const struct frame *frame)
 		return true;
 	}
 	if (kept_results_add(request->kept, frame, &err) < 0) {
-		client_request_ended(request, REQUEST_FAILED, err.text);
+		answer_ended(request, REQUEST_FAILED, err.text);
 		return false;
 	}
 	fetch_proceed(request->cluster, request->id);
 	return true;
 }
 
-bool client_send_results(struct request *request, const Ipp__Results *results, struct blob *payload)
+bool answer_send_results(struct request *request, const Ipp__Results *results, struct blob *payload)
 {
 	uint8_t *head = malloc(ipp__results__get_packed_size(results));
 	struct frame frame = {.type = FRAME_RESULTS, .head = head, .payload = payload};
 	bool goes_on;
 
 	if (!head) {
-		client_request_ended(request, REQUEST_FAILED, "the controller is out of memory");
+		answer_ended(request, REQUEST_FAILED, "the controller is out of memory");
 		return false;
 	}
 	frame.head_bytes = ipp__results__pack(results, head);
-	goes_on = client_results(request, &frame);
+	goes_on = answer_results(request, &frame);
 	free(head);
 	return goes_on;
 }
 
-void client_report_lost(struct request *request, uint64_t index, uint32_t rank, const char *why)
+void answer_report_lost(struct request *request, uint64_t index, uint32_t rank, const char *why)
 {
 	Ipp__Result result = IPP__RESULT__INIT;
 	Ipp__Results results = IPP__RESULTS__INIT;
@@ -68,12 +68,12 @@ void client_report_lost(struct request *request, uint64_t index, uint32_t rank, 
 	results.results = &one;
 	request->n_done++;
 	request->n_failed++;
-	if (!client_send_results(request, &results, NULL))
+	if (!answer_send_results(request, &results, NULL))
 		return;
 	if (request->first_failure_ends)
-		client_stop_at(request, index);
+		answer_stop_at(request, index);
 	if (request_finished(request))
-		client_request_over(request, false);
+		answer_over(request, false);
 }
 
 static void send_ended(const struct request *request)
@@ -121,7 +121,7 @@ static void settle(struct request *request, bool cancel)
 	settle_ended(cluster);
 }
 
-void client_request_over(struct request *request, bool cancel)
+void answer_over(struct request *request, bool cancel)
 {
 	if ((push_is(request) || request->kind == REQUEST_REMOVE) && !cancel &&
 	    !errand_report(request))
@@ -132,7 +132,7 @@ void client_request_over(struct request *request, bool cancel)
 	settle(request, cancel);
 }
 
-void client_request_ended(struct request *request, enum request_state state, const char *why)
+void answer_ended(struct request *request, enum request_state state, const char *why)
 {
 	request->why = strdup(why);
 	request->state = state;
@@ -142,7 +142,7 @@ void client_request_ended(struct request *request, enum request_state state, con
 }
 
 /* Whatever comes before `index` has been handed out, or was and waits to be again. */
-void client_stop_at(struct request *request, uint64_t index)
+void answer_stop_at(struct request *request, uint64_t index)
 {
 	struct slices before;
 	struct slice *slice;

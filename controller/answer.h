@@ -10,23 +10,23 @@
 
 /* Results of a request, as they came from the engine: to its client, or kept.  The request may have
  * ended when it returns false. */
-bool client_results(struct request *request, const struct frame *frame);
+bool answer_results(struct request *request, const struct frame *frame);
 
 /* The same for results that were made or changed here. */
-bool client_send_results(struct request *request, const Ipp__Results *results,
+bool answer_send_results(struct request *request, const Ipp__Results *results,
 			 struct blob *payload);
 
 /* A result that no engine will give any more. */
-void client_report_lost(struct request *request, uint64_t index, uint32_t rank, const char *why);
+void answer_report_lost(struct request *request, uint64_t index, uint32_t rank, const char *why);
 
 /* A task of a detached request failed: what was not handed out behind it never will be. */
-void client_stop_at(struct request *request, uint64_t index);
+void answer_stop_at(struct request *request, uint64_t index);
 
 /* Everything of the request was answered, or its client wants no more of it: tell engines, and on
  * to the history with it. */
-void client_request_over(struct request *request, bool cancel);
+void answer_over(struct request *request, bool cancel);
 
 /* It ends here, though its client wants more of it, who is told why. */
-void client_request_ended(struct request *request, enum request_state state, const char *why);
+void answer_ended(struct request *request, enum request_state state, const char *why);
 
 #endif

@@ -101,7 +101,7 @@ static void pin_tasks(struct request *request)
 			slices_append(&engine->pinned, slice);
 			continue;
 		}
-		client_report_lost(request, i, request->targets[i],
+		answer_report_lost(request, i, request->targets[i],
 				   engine ? "the controller is out of memory"
 					  : "there is no such engine");
 		request = request_find(&cluster->index, id);
@@ -126,9 +126,9 @@ void client_request_ready(struct request *request)
 	if (request->kind != REQUEST_MAP)
 		pin_tasks(request);
 	else if (has_nowhere(request))
-		client_request_ended(request, REQUEST_FAILED,
-				     "it was to run where what it follows ran, and may run on none "
-				     "of those engines");
+		answer_ended(request, REQUEST_FAILED,
+			     "it was to run where what it follows ran, and may run on none "
+			     "of those engines");
 	else
 		stranded_watch(request);
 }
@@ -166,7 +166,7 @@ static bool prepare(struct request *request, const Ipp__Call *call)
 		rc = dependency_add(request, call, &err);
 	if (rc == 0)
 		return true;
-	client_request_ended(request, rc == -ETIME ? REQUEST_DRAINED : REQUEST_FAILED, err.text);
+	answer_ended(request, rc == -ETIME ? REQUEST_DRAINED : REQUEST_FAILED, err.text);
 	return false;
 }
 
@@ -256,7 +256,7 @@ static int take_end(struct client *client, const struct frame *frame, struct ipp
 		request->total = end->total;
 	ipp__end__free_unpacked(end, NULL);
 	if (rc == 0 && request && request_finished(request))
-		client_request_over(request, false);
+		answer_over(request, false);
 	return rc;
 }
 
@@ -271,7 +271,7 @@ static int cancel_for(struct client *client, uint64_t id, struct ipp_error *err)
 	request_name(id, name);
 	if (request) {
 		snprintf(why, sizeof(why), "it was cancelled by client %u", client->number);
-		client_request_ended(request, REQUEST_CANCELLED, why);
+		answer_ended(request, REQUEST_CANCELLED, why);
 		return fetch_cancelled(client, id, err);
 	}
 	if (ended)
@@ -295,7 +295,7 @@ static int take_cancel(struct client *client, const struct frame *frame, struct 
 	if (cancel->request >> 32 != client->number)
 		rc = cancel_for(client, cancel->request, err);
 	else if (request)
-		client_request_over(request, true);
+		answer_over(request, true);
 	ipp__cancel__free_unpacked(cancel, NULL);
 	return rc;
 }
@@ -473,10 +473,10 @@ void client_free(struct client *client)
 	drop_deserted(cluster);
 	while ((request = find_deserted(cluster)))
 		if (request->kept)
-			client_request_ended(request, REQUEST_FAILED,
-					     "its client left before it had sent all of it");
+			answer_ended(request, REQUEST_FAILED,
+				     "its client left before it had sent all of it");
 		else
-			client_request_over(request, true);
+			answer_over(request, true);
 	while (*at != client)
 		at = &(*at)->next;
 	*at = client->next;

@@ -318,7 +318,7 @@ void cluster_fini(struct cluster *cluster)
 	while (cluster->clients)
 		client_free(cluster->clients);
 	while (cluster->requests) /* detached ones, whose clients have left */
-		client_request_over(cluster->requests, true);
+		answer_over(cluster->requests, true);
 	for (size_t rank = 0; rank < cluster->n_ranks; rank++)
 		engine_free(cluster->engines[rank]);
 	for (size_t i = 0; i < cluster->n_standbys; i++)

@@ -282,7 +282,7 @@ static void end_due(struct curfew *curfew, bool given_up)
 		ask(curfew);
 	while ((request = find_due(curfew, sure, given_up && sure))) {
 		say_why(curfew, request, why, sizeof(why));
-		client_request_ended(request, REQUEST_DRAINED, why); /* it may end others */
+		answer_ended(request, REQUEST_DRAINED, why); /* it may end others */
 	}
 }
 

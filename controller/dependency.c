@@ -175,7 +175,7 @@ static void patience_cb(evutil_socket_t fd, short what, void *arg)
 		 "it was to run after request %s, which has not ended in the time that "
 		 "--after-timeout gave it: give it longer, or see ipp-run queue",
 		 name_awaited(request, name));
-	client_request_ended(request, REQUEST_FAILED, err.text);
+	answer_ended(request, REQUEST_FAILED, err.text);
 }
 
 static int be_patient(struct request *request, uint32_t ms, struct ipp_error *err)
@@ -218,8 +218,8 @@ void dependency_settle(struct cluster *cluster, struct request *ended)
 			continue;
 		rc = take_ending(request, &ending, ended->waiters[i].follow, &err);
 		if (rc < 0) {
-			client_request_ended(
-				request, rc == -ETIME ? REQUEST_DRAINED : REQUEST_FAILED, err.text);
+			answer_ended(request, rc == -ETIME ? REQUEST_DRAINED : REQUEST_FAILED,
+				     err.text);
 		} else if (!waits(request)) {
 			request->waits = false;
 			if (request->patience)

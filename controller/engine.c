@@ -418,7 +418,7 @@ void engine_give(struct engine *engine, struct request *request, struct slice *s
 		const uint64_t id = request->id;
 
 		for (uint64_t at = slice->from; request && at < slice->to; at++) {
-			client_report_lost(request, at, engine->rank, why);
+			answer_report_lost(request, at, engine->rank, why);
 			request = request_find(&engine->cluster->index, id);
 		}
 		slice_free(slice);

@@ -148,7 +148,7 @@ void errand_answered(struct request *request)
 {
 	request->n_done++;
 	if (request_finished(request))
-		client_request_over(request, false);
+		answer_over(request, false);
 }
 
 static void describe_failure(const Ipp__Failure *failure, Ipp__Result *result)
@@ -177,9 +177,9 @@ bool errand_report(struct request *request)
 	results.request = request->id;
 	results.results = pointers;
 	if (results.n_results > 0)
-		goes_on = client_send_results(request, &results, NULL);
+		goes_on = answer_send_results(request, &results, NULL);
 	else
-		client_request_ended(request, REQUEST_FAILED, "the controller is out of memory");
+		answer_ended(request, REQUEST_FAILED, "the controller is out of memory");
 	free(each);
 	free(pointers);
 	return goes_on;

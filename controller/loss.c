@@ -26,7 +26,7 @@ static void blame_first(struct engine *engine, const char *why)
 		return;
 	request = request_find(&engine->cluster->index, first->request);
 	if (request->kind == REQUEST_MAP && ++first->losses > LOSSES_MAX) {
-		client_report_lost(request, first->from, engine->rank, why);
+		answer_report_lost(request, first->from, engine->rank, why);
 		slice_free(first);
 		return;
 	}
@@ -51,7 +51,7 @@ static void give_back(struct engine *engine, struct slices *slices, const char *
 			continue;
 		}
 		if (request) /* else it ended with an earlier one */
-			client_report_lost(request, slice->from, engine->rank, why);
+			answer_report_lost(request, slice->from, engine->rank, why);
 		slice_free(slice);
 	}
 }
@@ -68,7 +68,7 @@ static void fail_pushes(struct engine *engine, const char *why)
 		request_fail_target(request, engine->rank, why);
 		request->n_done++;
 		if (request_finished(request))
-			client_request_over(request, false);
+			answer_over(request, false);
 	}
 }
 

@@ -90,7 +90,7 @@ int push_take(struct client *client, const struct frame *frame, struct ipp_error
 		for (size_t i = 0; i < push->targets->n_ranks; i++)
 			push_to(request, push->targets->ranks[i], push, frame->payload);
 		if (request_finished(request))
-			client_request_over(request, false);
+			answer_over(request, false);
 	}
 	ipp__push__free_unpacked(push, NULL);
 	return rc;

@@ -67,15 +67,15 @@ static void stop_at_failure(struct request *request, const Ipp__Results *results
 {
 	for (size_t i = 0; request->first_failure_ends && i < results->n_results; i++)
 		if (results->results[i]->outcome != IPP__OUTCOME__OK && !results->results[i]->again)
-			client_stop_at(request, results->results[i]->index);
+			answer_stop_at(request, results->results[i]->index);
 }
 
 /* Pass on what `results` has become, the payload as it came. */
 static bool pass_on(struct request *request, const struct frame *frame, const Ipp__Results *results,
 		    bool changed)
 {
-	return changed ? client_send_results(request, results, frame->payload)
-		       : client_results(request, frame);
+	return changed ? answer_send_results(request, results, frame->payload)
+		       : answer_results(request, frame);
 }
 
 int results_take(struct engine *engine, const struct frame *frame, struct ipp_error *err)
@@ -107,7 +107,7 @@ int results_take(struct engine *engine, const struct frame *frame, struct ipp_er
 	if (rc == 0 && request && pass_on(request, frame, results, changed)) {
 		stop_at_failure(request, results);
 		if (request_finished(request))
-			client_request_over(request, false);
+			answer_over(request, false);
 	}
 	ipp__results__free_unpacked(results, NULL);
 	return rc;

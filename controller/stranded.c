@@ -65,8 +65,8 @@ static void timer_cb(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	while ((request = first_due(cluster)) && due_us(request) <= engine_now_us())
-		client_request_ended(request, REQUEST_FAILED,
-				     "none of the engines that it may run on is left");
+		answer_ended(request, REQUEST_FAILED,
+			     "none of the engines that it may run on is left");
 	if (request)
 		start_timer(request);
 }
