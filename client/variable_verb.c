@@ -21,12 +21,13 @@ int variable_options(struct variable_verb *words, const struct verb *verb, const
 		if (c == 'n')
 			return verb_misuse(verb, "--engines: variables live in engines that stay; "
 						 "start some with ipp-run start -n N");
-		if (c != '?' && !strchr(allowed, c))
-			optopt = 0; /* of another verb */
-		if (c == '?' || !strchr(allowed, c)) {
+		if (c == '?') {
 			verb_unknown_option(verb->name, argc, argv, options, &err);
 			return verb_fail(&err);
 		}
+		if (!strchr(allowed, c))
+			return verb_misuse(verb, "'%s' is not an option",
+					   argv[optind - (optarg == argv[optind - 1] ? 2 : 1)]);
 		if (c == 't')
 			words->targets_text = optarg;
 		else if (c == 'o')

@@ -31,6 +31,7 @@
  * slurmstepd has ended already (22.05: pmixp_p2p_send tries again and again). */
 #define ABORT_S 3
 #define NAMED_MOST 8
+#define SEE_LOG "; see what slurmd of this node logged"
 #define HOST_BYTES 64
 
 /* What PMIx's thread tells us.  Static: a callback may come after we gave up waiting for it. */
@@ -138,7 +139,7 @@ static int hand_out(const char *card, struct ipp_error *err)
 	if (status == PMIX_SUCCESS)
 		status = PMIx_Commit();
 	if (status != PMIX_SUCCESS)
-		return ipp_fail(err, EIO, "PMIx_Put: %s", PMIx_Error_string(status));
+		return ipp_fail(err, EIO, "PMIx_Put: %s" SEE_LOG, PMIx_Error_string(status));
 	return 0;
 }
 
@@ -233,13 +234,14 @@ static int meet(const struct wireup *wireup, const pmix_proc_t *self, struct ipp
 	PMIX_INFO_LOAD(&info, PMIX_COLLECT_DATA, &collect, PMIX_BOOL);
 	status = PMIx_Fence_nb(&everybody, 1, &info, 1, fence_cb, NULL);
 	if (status != PMIX_SUCCESS)
-		return ipp_fail(err, EIO, "PMIx_Fence: %s", PMIx_Error_string(status));
+		return ipp_fail(err, EIO, "PMIx_Fence: %s" SEE_LOG, PMIx_Error_string(status));
 	while (!news.fence_done && clock_left_ms(deadline_ms) > 0)
 		wait_news(deadline_ms);
 	if (news.fence_done && news.fence_status == PMIX_SUCCESS)
 		return 0;
 	if (news.fence_done)
-		return ipp_fail(err, EIO, "PMIx_Fence: %s", PMIx_Error_string(news.fence_status));
+		return ipp_fail(err, EIO, "PMIx_Fence: %s" SEE_LOG,
+				PMIx_Error_string(news.fence_status));
 	if (rank == 0)
 		return name_missing(wireup, self, err);
 	ask(self, 0, 1);
@@ -262,8 +264,9 @@ static int collect_cards(struct wireup *wireup, const pmix_proc_t *self, struct 
 		name_proc(&proc, self, rank);
 		status = PMIx_Get(&proc, CARD_KEY, NULL, 0, &value);
 		if (status != PMIX_SUCCESS)
-			return ipp_fail(err, EIO, "the card of rank %u was lost: PMIx_Get: %s",
-					rank, PMIx_Error_string(status));
+			return ipp_fail(err, EIO,
+					"the card of rank %u was lost: PMIx_Get: %s" SEE_LOG, rank,
+					PMIx_Error_string(status));
 		if (value->type == PMIX_STRING)
 			wireup->cards[rank] = strdup(value->data.string);
 		PMIX_VALUE_RELEASE(value);

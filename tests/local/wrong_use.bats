@@ -18,6 +18,8 @@ load helper
 	refused "ipp-run forest fit: '--bogus'" forest fit --bogus
 	refused "ipp-run forest predict: '-x'" forest predict -x
 	refused "'--bogus=3'" cv --folds 3 --bogus=3
+	refused "ipp-run rm: '-o' is not an option" rm -o file v
+	refused "ipp-run push: '--text' takes no value" push --text=x v=1
 }
 
 @test "short options that are none are named as they were typed" {
