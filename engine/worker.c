@@ -34,7 +34,7 @@
 #define GATHER_US 1000
 #define GATHER_PROCESSES_US 5000
 #define GATHER_MAX 512
-#define FORK_US 10 /* a function that was faster has started no process */
+#define FORK_US 10		/* a function that was faster has started no process */
 #define LARGE_BYTES (16u << 20) /* memory that is given back after such outputs */
 #define INTEGER_BYTES 24	/* an integer's digits with their NUL */
 
