@@ -62,6 +62,39 @@ static void held_free(struct held *held)
 	free(held);
 }
 
+/* ---- what Slurm says to our step ---- */
+
+static void signal_cb(evutil_socket_t number, short what, void *arg)
+{
+	struct engine *engine = arg;
+	Ipp__Drain drain = IPP__DRAIN__INIT;
+
+	(void)what;
+	drain.term = number == SIGTERM;
+	if (engine->welcome && !engine->goodbye)
+		link_send(engine->controller, FRAME_DRAIN, &drain.base, NULL);
+	else if (!engine->welcome && number == SIGTERM) /* who waits for us was told, too */
+		engine_leave(engine, EXIT_ENGINE_OURS);
+}
+
+/* Where the controller is no task of the step, Slurm may tell our guard alone, which tells us.  It
+ * blocked the signal, so that one that came before waits. */
+static int watch_signal(struct engine *engine, int number)
+{
+	struct event **event = &engine->signals[number == SIGTERM];
+	sigset_t set;
+
+	if (*event)
+		return 0;
+	*event = evsignal_new(engine->base, number, signal_cb, engine);
+	if (!*event || event_add(*event, NULL) < 0)
+		return -ENOMEM;
+	sigemptyset(&set);
+	sigaddset(&set, number);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	return 0;
+}
+
 /* ---- what the controller says ---- */
 
 static int take_welcome(struct engine *engine, const struct frame *frame)
@@ -76,6 +109,9 @@ static int take_welcome(struct engine *engine, const struct frame *frame)
 	engine->welcome = true;
 	engine->rank = welcome->rank;
 	ipp__welcome__free_unpacked(welcome, NULL);
+	if (!engine->options->standby &&
+	    (watch_signal(engine, SIGTERM) < 0 || watch_signal(engine, SIGUSR1) < 0))
+		return -ENOMEM;
 	/* By hand the rank may be another one, and the worker must know it. */
 	if (engine->rank != asked_for && engine->worker) {
 		work_end(engine);
@@ -479,34 +515,6 @@ void engine_dial(struct engine *engine)
 	}
 }
 
-/* ---- what Slurm says to our step ---- */
-
-static void signal_cb(evutil_socket_t number, short what, void *arg)
-{
-	struct engine *engine = arg;
-	Ipp__Drain drain = IPP__DRAIN__INIT;
-
-	(void)what;
-	drain.term = number == SIGTERM;
-	if (engine->welcome && !engine->goodbye)
-		link_send(engine->controller, FRAME_DRAIN, &drain.base, NULL);
-	else if (!engine->welcome && number == SIGTERM) /* who waits for us was told, too */
-		engine_leave(engine, EXIT_ENGINE_OURS);
-}
-
-/* Where the controller is no task of the step, Slurm may tell our guard alone, which tells us. */
-static int watch_signals(struct engine *engine)
-{
-	static const int numbers[] = {SIGTERM, SIGUSR1};
-
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-		engine->signals[i] = evsignal_new(engine->base, numbers[i], signal_cb, engine);
-		if (!engine->signals[i] || event_add(engine->signals[i], NULL) < 0)
-			return -ENOMEM;
-	}
-	return 0;
-}
-
 int engine_run(struct event_base *base, const struct engine_options *options)
 {
 	struct engine engine = {.base = base,
@@ -519,7 +527,7 @@ int engine_run(struct event_base *base, const struct engine_options *options)
 		return EXIT_ENGINE_OURS;
 	if (options->standby)
 		engine_dial(&engine);
-	else if (watch_signals(&engine) == 0)
+	else if (options->again || watch_signal(&engine, SIGTERM) == 0)
 		work_start(&engine);
 	if (engine.dial || engine.worker)
 		alert_dispatch(&engine.alert, base);

@@ -16,6 +16,7 @@ struct engine_options {
 	const struct connection *connection; /* borrows */
 	int32_t rank;			     /* -1: the controller gives one */
 	bool standby;			     /* wait for the end and run nothing */
+	bool again;			     /* another was lost that had its place */
 	int timeout_ms;			     /* to reach the controller */
 };
 

@@ -32,7 +32,7 @@ struct engine {
 	struct alert alert;
 	const struct engine_options *options;
 	struct dial *dial;
-	struct event *signals[2]; /* SIGTERM and SIGUSR1 */
+	struct event *signals[2]; /* SIGUSR1 and SIGTERM */
 	struct link *controller;
 	struct worker_process *worker;
 	struct kept *kept;

@@ -31,7 +31,7 @@ static const char usage[] = "usage: ipp-engine [--timeout SECONDS]\n"
 
 struct options {
 	int connection_fd, rank;
-	bool standby, guarded;
+	bool standby, guarded, again;
 	double timeout_s;
 };
 
@@ -42,6 +42,7 @@ static int parse(struct options *options, int argc, char **argv)
 		{"rank", required_argument, NULL, 'r'},
 		{"standby", no_argument, NULL, 's'},
 		{"guarded", no_argument, NULL, 'g'},
+		{"again", no_argument, NULL, 'a'},
 		{"timeout", required_argument, NULL, 't'},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'v'},
@@ -63,6 +64,9 @@ static int parse(struct options *options, int argc, char **argv)
 			break;
 		case 'g':
 			options->guarded = true;
+			break;
+		case 'a':
+			options->again = true;
 			break;
 		case 't':
 			options->timeout_s = strtod(optarg, &end);
@@ -219,6 +223,7 @@ int main(int argc, char **argv)
 	engine = (struct engine_options){.connection = &connection,
 					 .rank = options.rank,
 					 .standby = options.standby,
+					 .again = options.again,
 					 .timeout_ms = (int)(options.timeout_s * 1000)};
 	rc = engine_run(base, &engine);
 	event_base_free(base);

@@ -35,34 +35,46 @@ static long long now_ms(void)
 	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
-/* What is for the user's command must not end us; what Slurm says of the job's end is passed on to
- * the engine, for proctrack/cgroup tells a step's tasks alone, as which we run. */
+/* What Slurm says of the job's end is passed on to the engine, for proctrack/cgroup tells a step's
+ * tasks alone, as which we run; and again to each that is started again, for what it was told, the
+ * one before may not have passed on. */
+static const int passed_on[] = {SIGTERM, SIGUSR1};
+static sigset_t told; /* of those */
+
+/* What is for the user's command must not end us. */
 static int take_signals(void)
 {
-	static const int taken[] = {SIGCHLD, SIGTERM, SIGUSR1};
 	sigset_t set;
 
 	bystander_ignore_signals();
+	sigemptyset(&told);
 	sigemptyset(&set);
-	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
-		sigaddset(&set, taken[i]);
+	sigaddset(&set, SIGCHLD);
+	for (size_t i = 0; i < sizeof(passed_on) / sizeof(passed_on[0]); i++)
+		sigaddset(&set, passed_on[i]);
 	sigprocmask(SIG_SETMASK, &set, NULL);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* It begins with the signals blocked that are passed on, so that they wait until it can take them.
+ */
 static pid_t start_engine(const char *path, char **argv)
 {
 	const pid_t guard = getpid();
 	const pid_t pid = fork();
-	sigset_t none;
+	sigset_t ended;
 
+	for (size_t i = 0; pid > 0 && i < sizeof(passed_on) / sizeof(passed_on[0]); i++)
+		if (sigismember(&told, passed_on[i]))
+			kill(pid, passed_on[i]);
 	if (pid != 0)
 		return pid;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != guard)
 		_exit(EXIT_ENGINE_OURS);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	sigemptyset(&ended);
+	sigaddset(&ended, SIGCHLD);
+	sigprocmask(SIG_UNBLOCK, &ended, NULL);
 	execv(path, argv);
 	fprintf(stderr,
 		"ipp-guard: cannot start %s: %s; is slurm-ipp installed whole on this node?\n",
@@ -111,8 +123,10 @@ static int wait_engine(pid_t pid, int signals, int *owner)
 			until = now_ms() + PATIENCE_MS;
 		}
 		while (read(signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
-			if (info.ssi_signo != SIGCHLD)
+			if (info.ssi_signo != SIGCHLD) {
+				sigaddset(&told, (int)info.ssi_signo);
 				kill(pid, (int)info.ssi_signo);
+			}
 	}
 }
 
@@ -125,7 +139,8 @@ static void back_off(unsigned deaths, int owner)
 	poll(&on, 1, BACKOFF_MS << doublings);
 }
 
-static int guard(const char *path, char **argv, int owner)
+/* `again` is where argv ends, with room for one more. */
+static int guard(const char *path, char **argv, char **again, int owner)
 {
 	const int signals = take_signals();
 	const bool owned = owner >= 0;
@@ -149,6 +164,7 @@ static int guard(const char *path, char **argv, int owner)
 			return deaths > 0 ? 0 : EXIT_ENGINE_OURS;
 		if (WIFEXITED(status))
 			return 0; /* goodbye, or it has said why it left */
+		*again = (char *)"--again";
 		deaths = now_ms() - started < STEADY_MS ? deaths + 1 : 1;
 		if (deaths > RESTARTS_MAX) {
 			fprintf(stderr,
@@ -165,7 +181,7 @@ static int guard(const char *path, char **argv, int owner)
 int main(int argc, char **argv)
 {
 	char path[4096];
-	char **engine_argv = calloc((size_t)argc + 1, sizeof(*engine_argv));
+	char **engine_argv = calloc((size_t)argc + 2, sizeof(*engine_argv));
 	const ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - sizeof("ipp-engine"));
 	int engine_argc = 0;
 	int owner = -1;
@@ -187,7 +203,7 @@ int main(int argc, char **argv)
 			engine_argv[engine_argc++] = argv[i];
 		}
 	}
-	code = guard(path, engine_argv, owner);
+	code = guard(path, engine_argv, engine_argv + engine_argc, owner);
 	free(engine_argv);
 	return code;
 }

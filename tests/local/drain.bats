@@ -127,6 +127,27 @@ n_begun() { [ "$(wc -l <begun)" = "$1" ] && n_run sh 2; }
 	ipp-run stop
 }
 
+@test "what only a guard is told while its engine is being started again is passed on" {
+	for signal in USR1 TERM; do
+		rm -f go
+		start 2
+		ipp-run map -- sh -c "$waits" sh ::: $(seq 100) >out 2>said &
+		map=$!
+		wait_until 10 n_run sh 2
+		engine=$(ours ipp-engine | tail -n 1)
+		guard=$(parent "$engine")
+		kill -STOP "$guard"
+		kill -KILL "$engine"
+		kill -$signal "$guard"
+		kill -CONT "$guard"
+		touch go
+		ends 120
+		grep -q "the job was told to end by SIG$signal: " said
+		ipp-run stop
+		wait_until 10 none_left
+	done
+}
+
 @test "what comes after a map that was drained, or asks for its results, ends with code 120 as well" {
 	start 2
 	id=$(ipp-run map --async -- sh -c "trap '' USR1; $waits" sh ::: $(seq 100))
