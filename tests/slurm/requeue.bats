@@ -15,18 +15,15 @@ n_begun() { (($(wc -l <"$(home)/begun") >= $1)); }
 ends_in() { as root head scontrol update JobId="$2" EndTime="$(date -d "+$1 seconds" +%FT%T)"; }
 
 # Slurm waits two minutes before it starts a requeued job again, unless root says otherwise; by then
-# nothing must be left of the one before.  Its limit is what was left of the time at ends_in.
+# nothing must be left of the one before, and its second must be over: slurmd does not let a job in
+# that begins when it was killed.  Its limit is what was left of the time at ends_in.
 restarts()
 {
 	wait_until 60 has_restarted "$1"
 	wait_until 30 is_pending
 	cluster wait "$IPP_TEST_CLUSTER" 30
-	as root head scontrol update JobId="$job" StartTime=now TimeLimit=30
-	wait_until 30 is_running || {
-		as root head scontrol show job "$job"
-		as root head sinfo -lN
-		return 1
-	}
+	as root head scontrol update JobId="$job" StartTime=now+2 TimeLimit=30
+	wait_until 30 is_running
 }
 
 is_pending() { as root head scontrol show job "$job" | grep -q JobState=PENDING; }
