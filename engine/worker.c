@@ -17,8 +17,10 @@
 
 #include "engine/capture.h"
 #include "engine/oom.h"
+#include "engine/opened_call.h"
 #include "engine/orphans.h"
 #include "engine/progress.h"
+#include "engine/report.h"
 #include "engine/runtime.h"
 #include "engine/stray.h"
 #include "engine/variables.h"
@@ -38,22 +40,6 @@
 #define LARGE_BYTES (16u << 20) /* memory that is given back after such outputs */
 #define INTEGER_BYTES 24	/* an integer's digits with their NUL */
 
-static const struct runtime *const runtimes[] = {&native_runtime, &command_runtime, &script_runtime,
-						 &shell_runtime};
-
-/* A call that came and was not closed yet.  Its first task opens it, so that what happens then (a
- * module's constructors run) is put down to a task. */
-struct opened {
-	struct opened *next;
-	Ipp__Call *call;
-	struct blob *payload; /* of its arguments */
-	bool tried;
-	struct variables *arguments;
-	const struct runtime *runtime;
-	void *state;
-	char error[512]; /* why it could not be opened; tasks fail with it */
-};
-
 struct worker {
 	struct event_base *base;
 	struct link *link;
@@ -63,7 +49,7 @@ struct worker {
 	int64_t gathered_since_us;
 	bool halted; /* at a task while held: it and what follows come anew after HOLD */
 	struct variables *variables;
-	struct opened *calls;
+	struct opened_call *calls;
 	struct outcome outcome;
 	uint32_t rank;
 	int link_fd;
@@ -133,115 +119,59 @@ static void end_tasks(struct worker *worker)
 	send_results(worker);
 }
 
-/* A task's outcome as a message (borrows it). */
-struct message {
-	Ipp__Results results;
-	Ipp__Result result, *one;
-	Ipp__Value value;
-	Ipp__Array array;
-};
-
-static void describe(const struct worker *worker, uint64_t request, uint64_t index,
-		     int64_t started_us, int64_t elapsed_us, struct message *out)
-{
-	const struct outcome *outcome = &worker->outcome;
-	Ipp__Result *result = &out->result;
-
-	ipp__results__init(&out->results);
-	ipp__result__init(result);
-	out->one = result;
-	out->results.request = request;
-	out->results.n_results = 1;
-	out->results.results = &out->one;
-	result->index = index;
-	result->engine = worker->rank;
-	result->outcome = outcome->kind;
-	result->code = outcome->code;
-	result->stray = outcome->kind == IPP__OUTCOME__KILLED && stray_came(outcome->code);
-	result->error = (char *)outcome->error;
-	result->started_us = started_us;
-	result->elapsed_us = elapsed_us > 0 ? (uint64_t)elapsed_us : 0;
-	result->stdout_bytes = evbuffer_get_length(outcome->out);
-	result->stderr_bytes = evbuffer_get_length(outcome->err);
-	if (outcome->kind != IPP__OUTCOME__OK || outcome->value.kind == IPP_NONE)
-		return;
-	value_describe("", &outcome->value, &out->value, &out->array);
-	result->value = &out->value;
-}
-
-/* Lay out stdout, stderr and array behind `offset` bytes of a payload; NULL only counts. */
-static size_t lay_out(const struct message *message, const struct outcome *outcome, uint8_t *to,
-		      size_t offset)
-{
-	const size_t out_bytes = message->result.stdout_bytes;
-	const size_t err_bytes = message->result.stderr_bytes;
-	size_t end = offset + out_bytes + err_bytes;
-	size_t padding;
-
-	if (to && out_bytes > 0)
-		evbuffer_copyout(outcome->out, to + offset, out_bytes);
-	if (to && err_bytes > 0)
-		evbuffer_copyout(outcome->err, to + offset + out_bytes, err_bytes);
-	if (value_array_bytes(message->result.value) == 0)
-		return end;
-	padding = array_padding(end);
-	if (to)
-		memset(to + end, 0, padding);
-	end += padding;
-	if (to)
-		memcpy(to + end, outcome->value.data, outcome->value.bytes);
-	return end + outcome->value.bytes;
-}
-
 /* It is larger than the outbox. */
-static void send_alone(struct worker *worker, const struct message *message)
+static void send_alone(struct worker *worker, const struct report *report)
 {
-	const size_t bytes = lay_out(message, &worker->outcome, NULL, 0);
+	const size_t bytes = report_lay_out(report, NULL, 0);
 	struct blob *payload = bytes ? blob_new(bytes) : NULL;
 
 	if (payload)
-		lay_out(message, &worker->outcome, payload->data, 0);
+		report_lay_out(report, payload->data, 0);
 	if (bytes && (!payload || blob_seal(payload, NULL) < 0))
 		no_memory(worker, bytes);
 	orphans_kill();
 	oom_mark();
-	send_frame(worker, FRAME_RESULTS, &message->results.base, payload);
+	send_frame(worker, FRAME_RESULTS, &report->results.base, payload);
 	blob_unref(payload);
 	if (bytes > LARGE_BYTES)
 		malloc_trim(0);
 }
 
 /* Whether there was room for it. */
-static bool put(struct worker *worker, struct message *message)
+static bool put(struct outbox *outbox, struct report *report)
 {
-	struct outbox *outbox = worker->outbox;
-	const size_t head_bytes = ipp__results__get_packed_size(&message->results);
-	const size_t payload_bytes = lay_out(message, &worker->outcome, NULL, 0) + ARRAY_ALIGNMENT;
+	const size_t head_bytes = ipp__results__get_packed_size(&report->results);
+	const size_t payload_bytes = report_lay_out(report, NULL, 0) + ARRAY_ALIGNMENT;
 	size_t end;
 
 	if (!outbox_open(outbox, head_bytes, payload_bytes))
 		return false;
 	if (outbox->n_results > 0) /* they have said it */
-		message->results.request = 0;
-	end = lay_out(message, &worker->outcome, outbox->payload, outbox->payload_bytes);
+		report->results.request = 0;
+	end = report_lay_out(report, outbox->payload, outbox->payload_bytes);
 	outbox_close(outbox,
-		     ipp__results__pack(&message->results, outbox->head + outbox->head_bytes),
+		     ipp__results__pack(&report->results, outbox->head + outbox->head_bytes),
 		     end - outbox->payload_bytes);
 	return true;
 }
 
-static void gather(struct worker *worker, const struct opened *opened, uint64_t index,
+static void gather(struct worker *worker, const struct opened_call *opened, uint64_t index,
 		   int64_t started_us, int64_t elapsed_us)
 {
 	const int64_t gather_us = opened->runtime == &native_runtime ? GATHER_US
 								     : GATHER_PROCESSES_US;
-	struct message message;
+	struct report report;
 
-	describe(worker, opened->call->request, index, started_us, elapsed_us, &message);
-	if (!put(worker, &message)) {
+	report_init(&report, &worker->outcome);
+	report.results.request = opened->call->request;
+	report.result.index = index;
+	report.result.engine = worker->rank;
+	report.result.started_us = started_us;
+	report.result.elapsed_us = elapsed_us > 0 ? (uint64_t)elapsed_us : 0;
+	if (!put(worker->outbox, &report)) {
 		end_tasks(worker);
-		if (!put(worker, &message)) {
-			send_alone(worker, &message);
+		if (!put(worker->outbox, &report)) {
+			send_alone(worker, &report);
 			return;
 		}
 	}
@@ -253,74 +183,12 @@ static void gather(struct worker *worker, const struct opened *opened, uint64_t 
 		end_tasks(worker);
 }
 
-/* ---- calls ---- */
-
-static struct opened *opened_find(const struct worker *worker, uint64_t request)
-{
-	struct opened *opened = worker->calls;
-
-	while (opened && opened->call->request != request)
-		opened = opened->next;
-	return opened;
-}
-
-static int open_call(struct opened *opened, struct ipp_error *err)
-{
-	size_t offset = opened->call->module_bytes;
-
-	opened->tried = true;
-	if (offset > (opened->payload ? opened->payload->bytes : 0))
-		return ipp_fail(err, EPROTO, "its module did not arrive whole");
-	opened->arguments = variables_new();
-	if (!opened->arguments)
-		return ipp_fail(err, ENOMEM, "out of memory");
-	for (size_t i = 0; i < opened->call->n_arguments; i++)
-		if (!value_is_whole(opened->call->arguments[i]) ||
-		    variables_set(opened->arguments, opened->call->arguments[i], opened->payload,
-				  &offset) < 0)
-			return ipp_fail(err, EPROTO, "its arguments did not arrive whole");
-	for (size_t i = 0; i < sizeof(runtimes) / sizeof(runtimes[0]); i++)
-		if (strcmp(runtimes[i]->name, opened->call->runtime) == 0) {
-			const int rc = runtimes[i]->open(&opened->state, opened->call,
-							 opened->arguments, opened->payload, err);
-
-			if (rc == 0)
-				opened->runtime = runtimes[i];
-			return rc;
-		}
-	return ipp_fail(err, EINVAL, "this engine has no runtime '%s'", opened->call->runtime);
-}
+/* ---- calls and variables ---- */
 
 static void take_call(struct worker *worker, const struct frame *frame)
 {
-	struct opened *opened = calloc(1, sizeof(*opened));
-
-	if (!opened)
+	if (!opened_call_add(&worker->calls, frame))
 		exit(125);
-	opened->call = ipp__call__unpack(NULL, frame->head_bytes, frame->head);
-	if (!opened->call)
-		exit(125);
-	opened->payload = blob_ref(frame->payload);
-	opened->next = worker->calls;
-	worker->calls = opened;
-}
-
-static void close_call(struct worker *worker, uint64_t request)
-{
-	struct opened **at = &worker->calls;
-	struct opened *opened = opened_find(worker, request);
-
-	if (!opened)
-		return;
-	while (*at != opened)
-		at = &(*at)->next;
-	*at = opened->next;
-	if (opened->runtime)
-		opened->runtime->close(opened->state);
-	variables_free(opened->arguments);
-	blob_unref(opened->payload);
-	ipp__call__free_unpacked(opened->call, NULL);
-	free(opened);
 }
 
 static void take_close(struct worker *worker, const struct frame *frame)
@@ -328,7 +196,7 @@ static void take_close(struct worker *worker, const struct frame *frame)
 	Ipp__Close *closed = ipp__close__unpack(NULL, frame->head_bytes, frame->head);
 
 	if (closed)
-		close_call(worker, closed->request);
+		opened_call_close(&worker->calls, closed->request);
 	ipp__close__free_unpacked(closed, NULL);
 }
 
@@ -441,11 +309,11 @@ static void say_oom(struct outcome *outcome)
 	oom_mark();
 }
 
-static void run_task(struct worker *worker, struct opened *opened, struct task *task, bool is_last)
+static void run_task(struct worker *worker, struct opened_call *opened, struct task *task,
+		     bool is_last)
 {
 	const int64_t started_us = clock_us(CLOCK_REALTIME);
 	const int64_t start_us = clock_us(CLOCK_MONOTONIC);
-	struct ipp_error err;
 
 	progress_begin(worker->progress, opened->call->request, task->index, started_us, start_us);
 	worker->halted = progress_is_held(worker->progress);
@@ -455,12 +323,7 @@ static void run_task(struct worker *worker, struct opened *opened, struct task *
 	}
 	outcome_reset(&worker->outcome);
 	stray_forget();
-	if (!opened->tried && open_call(opened, &err) < 0)
-		snprintf(opened->error, sizeof(opened->error), "%s", err.text);
-	if (opened->runtime)
-		opened->runtime->run(opened->state, task, &worker->outcome);
-	else
-		outcome_fail(&worker->outcome, IPP__OUTCOME__ERROR, 1, "%s", opened->error);
+	opened_call_run(opened, task, &worker->outcome);
 	if (is_copy) /* its function was to return but once */
 		_exit(125);
 	take_output(worker, is_last);
@@ -494,7 +357,7 @@ static struct ipp_value item_of(const Ipp__Tasks *tasks, size_t i, const uint8_t
 static void take_tasks(struct worker *worker, const struct frame *frame)
 {
 	Ipp__Tasks *tasks = ipp__tasks__unpack(NULL, frame->head_bytes, frame->head);
-	struct opened *opened = tasks ? opened_find(worker, tasks->request) : NULL;
+	struct opened_call *opened = tasks ? opened_call_find(worker->calls, tasks->request) : NULL;
 	/* Items that are all empty have no payload. */
 	const uint8_t *bytes = frame->payload ? frame->payload->data : (const uint8_t *)"";
 
@@ -588,7 +451,7 @@ void worker_run(struct event_base *base, int link_fd, struct progress *progress,
 		event_base_dispatch(base);
 	}
 	while (worker.calls)
-		close_call(&worker, worker.calls->call->request);
+		opened_call_close(&worker.calls, worker.calls->call->request);
 	link_free(worker.link);
 	variables_free(worker.variables);
 	outcome_reset(&worker.outcome);
