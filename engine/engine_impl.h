@@ -1,5 +1,5 @@
 /* engine/engine_impl.h - what engine.c, which talks to the controller, shares with work.c, which
- * has the queue and the worker.
+ * has the queue and the worker, and autopsy.c, which says why that died.
  *
  * Thread: loop thread only. */
 #ifndef IPP_ENGINE_ENGINE_IMPL_H
@@ -64,6 +64,12 @@ struct engine {
 void engine_leave(struct engine *engine, int exit_code); /* out of the loop */
 void engine_dial(struct engine *engine);		 /* reach the controller */
 
+/* ---- autopsy.c ---- */
+
+/* The worker ended as waitpid() says: whether it died of a task, rather than by chance while it was
+ * at one.  Then there is a verdict on that. */
+bool autopsy(struct engine *engine, int status);
+
 /* ---- work.c ---- */
 
 int work_init(struct engine *engine); /* 0 or -ENOMEM */
@@ -95,6 +101,9 @@ int work_add_errand(struct engine *engine, uint16_t type, uint64_t request, uint
 /* No more of the request: nothing that is queued will begin, and what runs was killed.  0 or
  * -ENOMEM. */
 int work_cancel(struct engine *engine, uint64_t request);
+
+/* It was, and what it left in the queue is to be dropped. */
+bool work_is_doomed(const struct engine *engine, uint64_t request);
 
 /* Forget what of the request waits behind the task that runs; how many tasks that were.  None where
  * it cannot be told what runs. */

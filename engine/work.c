@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/event.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -223,7 +222,7 @@ static void drop_doomed(struct engine *engine)
 	}
 }
 
-static bool is_doomed(const struct engine *engine, uint64_t request)
+bool work_is_doomed(const struct engine *engine, uint64_t request)
 {
 	const struct doomed *doomed = engine->doomed;
 
@@ -368,82 +367,6 @@ static void worker_frame(void *owner, const struct frame *frame)
 		release(engine);
 }
 
-static void judge_late(const struct engine *engine, struct verdict *verdict)
-{
-	const uint32_t limit_ms = time_limits_get(&engine->limits, verdict->request);
-
-	verdict->outcome = IPP__OUTCOME__TIMED_OUT;
-	verdict->code = SIGKILL;
-	snprintf(verdict->text, sizeof(verdict->text),
-		 "it ran longer than the %g s of --task-timeout and was killed with its worker",
-		 (double)limit_ms / 1000);
-}
-
-static void judge_killed(struct verdict *verdict, const char *why)
-{
-	verdict->outcome = IPP__OUTCOME__KILLED;
-	verdict->code = SIGKILL;
-	snprintf(verdict->text, sizeof(verdict->text), "its worker %s, and was killed", why);
-}
-
-/* What of the queue a task is in; NULL: its result is known. */
-static const struct slice *slice_of(const struct engine *engine, const struct progress *task)
-{
-	const struct slice *slice = engine->queue.first;
-
-	while (slice && (slice->request != task->request || task->index < slice->from ||
-			 task->index >= slice->to))
-		slice = slice->next;
-	return slice;
-}
-
-/* What the worker was at; or, where its word was spoilt, what that was about: a careful one says
- * what became of a task before it begins another. */
-static struct progress task_at_death(const struct engine *engine)
-{
-	struct progress task = worker_progress(engine->worker);
-
-	if (engine->spoilt && engine->queue.first) {
-		task.request = engine->queue.first->request;
-		task.index = engine->queue.first->from;
-		task.running = 1;
-	}
-	return task;
-}
-
-/* Whether its worker died of the task it was at, rather than by chance while it was at it. */
-static bool judge(struct engine *engine, int status)
-{
-	const struct progress task = task_at_death(engine);
-	const struct progress late = engine->late;
-	const bool severed = worker_was_severed(engine->worker);
-	struct verdict *verdict;
-
-	engine->late.running = 0;
-	/* It was killed for an earlier task, which ended in time after all; or for what was
-	 * cancelled. */
-	if (!task.running || !slice_of(engine, &task) || is_doomed(engine, task.request) ||
-	    ((severed || engine->spoilt) && !worker_is_careful(engine->worker)) ||
-	    (late.running && (late.request != task.request || late.index != task.index)))
-		return false;
-	verdict = verdict_add(&engine->verdicts, &task, engine->worker);
-	if (!verdict)
-		return false;
-	if (late.running && engine->stopped)
-		judge_killed(verdict, "was stopped by a signal and did not go on");
-	else if (late.running)
-		judge_late(engine, verdict);
-	else if (engine->spoilt)
-		judge_killed(verdict, "sent a result that is none, as after a function that wrote "
-				      "where it should not");
-	else if (severed)
-		judge_killed(verdict,
-			     "lost the link to it, by closing it or becoming another program");
-	else
-		verdict_of_status(verdict, status);
-	return true;
-}
-
 /* What nobody else is told. */
 static void say_last_words(const struct engine *engine)
 {
@@ -462,7 +385,7 @@ static void worker_death(void *owner, int status)
 	const bool killed_by_us = engine->late.running || engine->doomed;
 
 	worker_take_waiting(engine->worker); /* those tasks are not run twice */
-	if (judge(engine, status) || killed_by_us)
+	if (autopsy(engine, status) || killed_by_us)
 		engine->idle_deaths = 0;
 	else
 		engine->idle_deaths++;
@@ -511,7 +434,7 @@ static bool running(void *owner, struct progress *out)
 	return engine->worker && worker_running(engine->worker, out);
 }
 
-/* Between this look and the signal the worker may get to another task: see judge(). */
+/* Between this look and the signal the worker may get to another task: see autopsy.c. */
 static void late(void *owner, const struct progress *task)
 {
 	struct engine *engine = owner;
@@ -624,7 +547,7 @@ int work_cancel(struct engine *engine, uint64_t request)
 /* Tasks of the request behind the one that runs. */
 static uint64_t n_behind(const struct engine *engine, uint64_t request, const struct progress *task)
 {
-	const struct slice *slice = slice_of(engine, task);
+	const struct slice *slice = slices_find(&engine->queue, task->request, task->index);
 	uint64_t n = 0;
 
 	if (slice && slice->request == request)

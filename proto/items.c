@@ -319,6 +319,15 @@ void slices_finish_first(struct slices *slices)
 		slice_free(slices_pop(slices));
 }
 
+const struct slice *slices_find(const struct slices *slices, uint64_t request, uint64_t index)
+{
+	const struct slice *slice = slices->first;
+
+	while (slice && (slice->request != request || index < slice->from || index >= slice->to))
+		slice = slice->next;
+	return slice;
+}
+
 bool slices_have(const struct slices *slices, uint64_t request)
 {
 	const struct slice *slice = slices->first;

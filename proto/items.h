@@ -90,6 +90,9 @@ void slices_finish_first(struct slices *slices);
 /* Whether any of them is of `request`. */
 bool slices_have(const struct slices *slices, uint64_t request);
 
+/* That with this task of `request`, or NULL. */
+const struct slice *slices_find(const struct slices *slices, uint64_t request, uint64_t index);
+
 /* Free the slices of `request`, or those of which `test` is true; how many tasks they had. */
 typedef bool slice_test_fn(const struct slice *slice, const void *arg);
 uint64_t slices_drop(struct slices *slices, uint64_t request);
