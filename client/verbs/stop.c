@@ -1,8 +1,10 @@
 #include "client/verb.h"
 
+#define TIMEOUT_MS 10000 /* to be answered; then as long again, see ipp_stop() */
+
 static int stop(int argc, char **argv)
 {
-	const struct ipp_connect options = {.local_engines = 0};
+	const struct ipp_connect options = {.timeout_ms = TIMEOUT_MS};
 	struct ipp_client *client = NULL;
 	struct ipp_error err;
 	int rc;
@@ -22,8 +24,8 @@ const struct verb verb_stop = {
 	.usage = "usage: ipp-run stop\n"
 		 "End the cluster that ipp-run start, a batch script or srun started: its "
 		 "controller and engines.\n"
-		 "Exit code: 0, or 125 when there is none, or when its controller has not ended "
-		 "after ten\n"
+		 "Exit code: 0, or 125 when there is none, or when its controller does not answer "
+		 "for ten\n"
 		 "seconds.\n",
 	.run = stop,
 };

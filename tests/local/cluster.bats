@@ -164,6 +164,7 @@ signal.pause()' "$log" >said 2>&1 3>&- &
 	controller=$(ours ipp-controller)
 	kill -STOP "$controller"
 	says "it does not answer" start -n 1 --timeout 1
+	says "it does not answer" stop
 	kill -CONT "$controller"
 	[ "$(ids)" = "0 " ]
 	ipp-run stop
