@@ -176,7 +176,8 @@ static int take_call(struct client *client, const struct frame *frame, struct ip
 	struct request *request;
 	int rc;
 
-	if (!call || (call->targets && !request_can_have(call->targets)) || call->serial > 0 ||
+	if (!call || frame->head_bytes > FRAME_CALL_HEAD_MAX ||
+	    (call->targets && !request_can_have(call->targets)) || call->serial > 0 ||
 	    call->lead[0]) {
 		rc = ipp_fail(err, EPROTO, "a CALL frame is malformed");
 		goto out;

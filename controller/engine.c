@@ -19,6 +19,7 @@
 #include "controller/setup.h"
 #include "controller/survey.h"
 #include "controller/variables.h"
+#include "proto/connection.h"
 #include "proto/error.h"
 #include "proto/frame.h"
 
@@ -320,7 +321,10 @@ void engine_admit(struct cluster *cluster, struct link *link, const Ipp__Hello *
 	free(engine->host);
 	free(engine->share);
 	engine->host = strdup(hello->host);
-	engine->share = hello->share[0] && link_ssl(link) ? strdup(hello->share) : NULL;
+	engine->share = hello->share[0] && strlen(hello->share) < CONNECTION_NAME_BYTES &&
+					link_ssl(link)
+				? strdup(hello->share)
+				: NULL;
 	engine->pid = hello->pid;
 	engine->link = link;
 	engine->joined_us = engine_now_us();

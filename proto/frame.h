@@ -15,6 +15,7 @@ struct ipp_error;
 #define FRAME_VERSION 1
 #define FRAME_HEADER_BYTES 24
 #define FRAME_HEAD_MAX (16u << 20) /* a head describes; what is large goes in the payload */
+#define FRAME_CALL_HEAD_MAX (FRAME_HEAD_MAX - 4096) /* a client's: controllers add to it */
 #define FRAME_PAYLOAD_MAX (UINT64_C(1) << 44)
 #define FRAME_DESCRIPTOR 1u /* flag */
 

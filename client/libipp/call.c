@@ -150,9 +150,11 @@ static int check_rows(const struct parts *parts, const struct ipp_run *run, stru
 }
 
 /* Arguments, the module and conditions have been filled in. */
-static void send(struct ipp_client *client, Ipp__Call *call, Ipp__Targets *targets,
-		 const struct ipp_run *run, struct blob *payload)
+static int send(struct ipp_client *client, Ipp__Call *call, Ipp__Targets *targets,
+		const struct ipp_run *run, struct blob *payload, struct ipp_error *err)
 {
+	size_t bytes;
+
 	call->runtime = (char *)runtime_of(run);
 	call->argv = (char **)run->argv;
 	while (run->argv && run->argv[call->n_argv])
@@ -181,7 +183,14 @@ static void send(struct ipp_client *client, Ipp__Call *call, Ipp__Targets *targe
 		targets->n_ranks = run->n_targets;
 		call->targets = targets;
 	}
+	bytes = ipp__call__get_packed_size(call);
+	if (bytes > FRAME_CALL_HEAD_MAX)
+		return ipp_fail(err, EMSGSIZE,
+				"the words and texts of a call are %zu bytes together, and may be "
+				"%u: push what is long, or pass it as an array",
+				bytes, FRAME_CALL_HEAD_MAX);
 	link_send(client->link, FRAME_CALL, &call->base, payload);
+	return 0;
 }
 
 static int send_all(struct ipp_client *client, uint64_t request, const struct ipp_run *run,
@@ -213,7 +222,7 @@ static int send_all(struct ipp_client *client, uint64_t request, const struct ip
 		else if (run->function || run->line)
 			call.function = (char *)(run->function ? run->function : run->line);
 		call.module_bytes = module ? module->bytes->bytes : 0;
-		send(client, &call, &targets, run, payload);
+		rc = send(client, &call, &targets, run, payload, err);
 	}
 	blob_unref(payload);
 	parts_fini(&parts);

@@ -184,7 +184,7 @@ int ipp_fetch(struct ipp_client *client, uint64_t id, const struct ipp_fetch *fe
 	if (rc < 0)
 		return rc;
 	send_fetch(&fetching);
-	rc = session_wait(client, take, NULL, &fetching, true, err);
+	rc = session_wait(client, take, &fetching, err);
 	if (rc == 0)
 		rc = fetching.rc;
 	if (rc == 0)

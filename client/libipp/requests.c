@@ -25,7 +25,7 @@ int ipp_requests(struct ipp_client *client, const struct ipp_request_info **out,
 
 	if (client->link)
 		link_send(client->link, FRAME_REQUESTS, NULL, NULL);
-	rc = session_wait(client, take_requests, NULL, client, true, err);
+	rc = session_wait(client, take_requests, client, err);
 	if (rc < 0)
 		return rc;
 	head = client->requests_head;
@@ -73,7 +73,7 @@ int ipp_status(struct ipp_client *client, const struct ipp_status **out, struct 
 
 	if (client->link)
 		link_send(client->link, FRAME_STATUS, NULL, NULL);
-	rc = session_wait(client, take_status, NULL, client, true, err);
+	rc = session_wait(client, take_status, client, err);
 	if (rc < 0)
 		return rc;
 	head = client->status_head;
@@ -140,7 +140,7 @@ int ipp_cancel_request(struct ipp_client *client, uint64_t id, struct ipp_error 
 	cancel.request = id;
 	if (client->link)
 		link_send(client->link, FRAME_CANCEL, &cancel.base, NULL);
-	rc = session_wait(client, take_finished, NULL, &awaited, true, err);
+	rc = session_wait(client, take_finished, &awaited, err);
 	if (rc == 0 && awaited.finished->why[0])
 		rc = ipp_fail(err, ESRCH, "%s", awaited.finished->why);
 	ipp__finished__free_unpacked(awaited.finished, NULL);

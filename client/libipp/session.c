@@ -94,8 +94,6 @@ static void on_drained(void *owner, struct link *link)
 	struct ipp_client *client = owner;
 
 	(void)link;
-	if (client->drained && !client->done)
-		client->drained(client->waiter);
 	requests_pump(client);
 }
 
@@ -114,17 +112,14 @@ void session_enough(struct ipp_client *client)
 }
 
 int session_wait(struct ipp_client *client, bool (*take)(void *waiter, const struct frame *frame),
-		 void (*drained)(void *waiter), void *waiter, bool interruptible,
-		 struct ipp_error *err)
+		 void *waiter, struct ipp_error *err)
 {
 	client->take = take;
-	client->drained = drained;
 	client->waiter = waiter;
 	client->done = false;
-	while (!client->done && client->link && !(interruptible && client->interrupted))
+	while (!client->done && client->link && !client->interrupted)
 		alert_turn(&client->alert, client->base);
 	client->take = NULL;
-	client->drained = NULL;
 	if (client->done)
 		return 0;
 	if (!client->link) {

@@ -44,7 +44,6 @@ struct ipp_client {
 
 	/* The frame types that the function which waits takes; returns false when it has enough. */
 	bool (*take)(void *waiter, const struct frame *frame);
-	void (*drained)(void *waiter);
 	void *waiter;
 	bool done;
 
@@ -67,11 +66,10 @@ struct ipp_client {
 	Ipp__Status *status_head; /* likewise */
 };
 
-/* Turn the loop until `take` returns false.  0; -EINTR when interrupted and `interruptible`;
- * -ECONNRESET when the link is lost. */
+/* Turn the loop until `take` returns false.  0; -EINTR when interrupted; -ECONNRESET when the link
+ * is lost. */
 int session_wait(struct ipp_client *client, bool (*take)(void *waiter, const struct frame *frame),
-		 void (*drained)(void *waiter), void *waiter, bool interruptible,
-		 struct ipp_error *err);
+		 void *waiter, struct ipp_error *err);
 
 /* Turn the loop until is_so(what), or for `timeout_ms` (-1: for ever).  0, -ETIMEDOUT, -EINTR after
  * ipp_interrupt(), or -ECONNRESET when the link is lost. */

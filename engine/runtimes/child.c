@@ -68,8 +68,6 @@ static int way_find(struct way *way, const struct child *child)
 /* Between vfork and exec: system calls alone.  Returns when something failed, see errno. */
 static void become(const struct child *child, const struct way *way, pid_t worker)
 {
-	char *const *environment = child->environment ? child->environment : environ;
-
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != worker)
 		_exit(127);
@@ -80,13 +78,13 @@ static void become(const struct child *child, const struct way *way, pid_t worke
 	if (child->directory[0] && chdir(child->directory) < 0)
 		return;
 	if (child->program < 0) {
-		execvpe(child->words[0], child->words, environment);
+		execvp(child->words[0], child->words);
 		return;
 	}
 	fcntl(child->program, F_SETFD, 0);
-	execve(way->path, child->words, environment);
+	execve(way->path, child->words, environ);
 	if (errno == ENOEXEC && way->as_script)
-		execve(way->as_script[0], way->as_script, environment);
+		execve(way->as_script[0], way->as_script, environ);
 }
 
 /* Its pid, or the negative errno of what could not be done. */

@@ -8,12 +8,11 @@
 
 struct child {
 	const struct task *task;
-	char *const *words;	  /* its argv; ends with NULL */
-	char *const *environment; /* NULL: the worker's */
-	const char *directory;	  /* where to run it; "": the worker's */
-	int program;		  /* a file to run, or -1: words[0], looked for in PATH.  A script
-				   * sees it as /proc/self/fd/N */
-	uint32_t timeout_ms;	  /* it is killed then; 0: never */
+	char *const *words;    /* its argv; ends with NULL */
+	const char *directory; /* where to run it; "": the worker's */
+	int program;	       /* a file to run, or -1: words[0], looked for in PATH.  A script
+				* sees it as /proc/self/fd/N */
+	uint32_t timeout_ms;   /* it is killed then; 0: never */
 };
 
 /* What it may write to stdout, and to stderr. */

@@ -198,6 +198,8 @@ static void what_makes_no_sense_is_refused_before_anything_is_sent(void **state)
 		.name = "t", .value = {.kind = IPP_TEXT, .text = "", .bytes = (1 << 20) + 1}};
 	struct range range = {.end = 1};
 	struct ipp_run run = {.function = "forest.so:loo"};
+	struct ipp_argument long_ones[17];
+	char *a_mebibyte = test_alloc(1 << 20);
 
 	(void)state;
 	assert_refused(&run, -EINVAL, "give targets, or next()");
@@ -218,6 +220,17 @@ static void what_makes_no_sense_is_refused_before_anything_is_sent(void **state)
 	assert_refused(&run, -EMSGSIZE,
 		       "'t' is a text of 1048577 bytes, and 1048576 is the most: give it as an "
 		       "array, from a file with t=@FILE");
+	memset(a_mebibyte, 'x', 1 << 20);
+	for (size_t i = 0; i < 17; i++)
+		long_ones[i] = (struct ipp_argument){
+			.name = (const char *[]){"a", "b", "c", "d", "e", "f", "g", "h", "i", "j",
+						 "k", "l", "m", "n", "o", "p", "q"}[i],
+			.value = {.kind = IPP_TEXT, .text = a_mebibyte, .bytes = 1 << 20}};
+	run.arguments = long_ones;
+	run.n_arguments = 17;
+	assert_refused(&run, -EMSGSIZE, "are 17825");
+	run.n_arguments = 1;
+	test_free(a_mebibyte);
 	run.rows = true;
 	run.arguments = &number;
 	assert_refused(&run, -EINVAL, "n: has no rows to be items");

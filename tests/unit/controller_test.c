@@ -271,6 +271,23 @@ static void targets_that_no_cluster_has_are_refused(void **state)
 	}
 }
 
+/* An engine's CALL has more in its head than the client's. */
+static void a_call_whose_head_leaves_the_controller_no_room_is_refused(void **state)
+{
+	static char function[FRAME_HEAD_MAX - 100];
+	uint64_t request;
+	struct peer *client = client_joins(&request), *engine = engine_joins(0);
+	Ipp__Call call = IPP__CALL__INIT;
+
+	(void)state;
+	memset(function, 'x', sizeof(function) - 1);
+	call.request = request;
+	call.function = function;
+	link_send(client->link, FRAME_CALL, &call.base, NULL);
+	assert_refused(client, "a CALL frame is malformed");
+	assert_false(engine->closed);
+}
+
 /* ---- the end ---- */
 
 static void when_it_is_stopped_everyone_is_told(void **state)
@@ -321,6 +338,7 @@ int main(void)
 		TEST(when_it_is_stopped_everyone_is_told),
 		TEST(whoever_comes_when_it_ends_gets_a_goodbye),
 		TEST(targets_that_no_cluster_has_are_refused),
+		TEST(a_call_whose_head_leaves_the_controller_no_room_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
