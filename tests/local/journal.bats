@@ -101,6 +101,17 @@ touchy='echo x >>ran.$1; echo "$IPP_INDEX $1"; [ "$1" != 3 ] || [ -e good ]'
 	[ "$(indices j)" = $'0\n2' ]
 }
 
+# told_of_ctrl_c VERB N: the one that runs in the background gets it, and says how many of N are done
+told_of_ctrl_c()
+{
+	kill -INT $!
+	status=0
+	wait $! || status=$?
+	cat said
+	[ "$status" = 130 ]
+	[ "$(cat said)" = "ipp-run $1: interrupted: $(n_results j) of $2 tasks are done and in j; the same command with --resume goes on from there" ]
+}
+
 @test "Ctrl-C says how much is done, and how to go on" {
 	# shellcheck disable=SC2016
 	set -- --journal j -- sh -c '[ "$1" -lt 3 ] || [ -e good ] || sleep 1000; echo $1' sh ::: 0:10
@@ -108,24 +119,15 @@ touchy='echo x >>ran.$1; echo "$IPP_INDEX $1"; [ "$1" != 3 ] || [ -e good ]'
 	ipp-run map "$@" >out 2>said &
 	wait_until 20 has_results j 3
 	wait_until 20 n_run sleep 2
-	kill -INT $!
-	status=0
-	wait $! || status=$?
-	cat said
-	[ "$status" = 130 ]
-	[ "$(cat said)" = "ipp-run map: interrupted: 3 of 10 tasks are done and in j; the same command with --resume goes on from there" ]
+	told_of_ctrl_c map 10
+	[ "$(n_results j)" = 3 ]
 	touch good
 	ipp map --resume "$@"
 	[ "$output" = "$(seq 0 9)" ]
 	rm j
 	ipp-run loo --trees 3000 --full-trees --held-out 0:100 --journal j >out 2>said &
 	wait_until 20 has_results j 1
-	kill -INT $!
-	status=0
-	wait $! || status=$?
-	cat said
-	[ "$status" = 130 ]
-	[ "$(cat said)" = "ipp-run loo: interrupted: $(n_results j) of 100 tasks are done and in j; the same command with --resume goes on from there" ]
+	told_of_ctrl_c loo 100
 	ipp-run stop
 }
 

@@ -150,6 +150,16 @@ static void history_forgets_the_oldest_but_not_results_that_were_kept(void **sta
 
 /* ---- cancelling ---- */
 
+/* A map whose first task runs, until `engine` has heard that `other` cancelled it. */
+static void cancel_running_map(struct peer *owner, uint64_t theirs, struct peer *other,
+			       struct peer *engine)
+{
+	map(owner, theirs, 5);
+	assert_given(engine, 1, 0);
+	cancel(other, theirs);
+	turn_until(base, count(engine, FRAME_CANCEL) == 1);
+}
+
 static void a_request_of_another_client_can_be_cancelled_and_both_are_told(void **state)
 {
 	uint64_t theirs, mine;
@@ -157,11 +167,8 @@ static void a_request_of_another_client_can_be_cancelled_and_both_are_told(void 
 	struct peer *engine = engine_joins(0);
 
 	(void)state;
-	map(owner, theirs, 5);
-	assert_given(engine, 1, 0);
-	cancel(other, theirs);
+	cancel_running_map(owner, theirs, other, engine);
 	assert_ended(owner, 1, theirs, "it was cancelled by client 2");
-	turn_until(base, count(engine, FRAME_CANCEL) == 1);
 	turn_a_while(base);
 	assert_int_equal(count(other, FRAME_FINISHED), 0); /* some of it may still run */
 	answer_done(engine, theirs);
@@ -180,10 +187,7 @@ static void an_engine_that_is_lost_runs_nothing_of_what_was_cancelled(void **sta
 	struct peer *engine = engine_joins(0);
 
 	(void)state;
-	map(owner, theirs, 5);
-	assert_given(engine, 1, 0);
-	cancel(other, theirs);
-	turn_until(base, count(engine, FRAME_CANCEL) == 1);
+	cancel_running_map(owner, theirs, other, engine);
 	leaves(engine);
 	assert_finished(other, 1, 0, false, "");
 }
@@ -434,10 +438,7 @@ static void who_cancelled_what_was_forgotten_meanwhile_is_told(void **state)
 	struct peer *engine = engine_joins(0);
 
 	(void)state;
-	map(owner, theirs, 5);
-	assert_given(engine, 1, 0);
-	cancel(other, theirs);
-	turn_until(base, count(engine, FRAME_CANCEL) == 1);
+	cancel_running_map(owner, theirs, other, engine);
 	for (uint64_t i = 1; i <= HISTORY_MAX + 1; i++)
 		empty_map(owner, theirs + i);
 	turn_until(base, !history_find(&cluster.history, theirs));

@@ -413,25 +413,36 @@ static void every_task_of_a_call_that_cannot_be_opened_says_why(void **state)
 	ipp__results__free_unpacked(results, NULL);
 }
 
+static double numbers[] = {1, 2, 4};
+
+/* The variable "v", an array of `n` of them (borrows; until the next call). */
+static Ipp__Value *array_v(uint64_t n)
+{
+	static uint64_t shape[1];
+	static Ipp__Array array;
+	static Ipp__Value value;
+
+	shape[0] = n;
+	ipp__array__init(&array);
+	array.dtype = (char *)"<f8";
+	array.shape = shape;
+	array.n_shape = 1;
+	array.bytes = sizeof(numbers);
+	ipp__value__init(&value);
+	value.name = (char *)"v";
+	value.kind_case = IPP__VALUE__KIND_ARRAY;
+	value.array = &array;
+	return &value;
+}
+
 static void a_pushed_array_is_what_functions_see(void **state)
 {
-	const double data[3] = {1, 2, 4};
-	struct blob *payload = blob_copy(data, sizeof(data));
-	uint64_t shape[] = {3};
-	Ipp__Array array = IPP__ARRAY__INIT;
-	Ipp__Value value = IPP__VALUE__INIT;
+	struct blob *payload = blob_copy(numbers, sizeof(numbers));
 	Ipp__Push push = IPP__PUSH__INIT;
 	Ipp__Results *results;
 
 	(void)state;
-	array.dtype = (char *)"<f8";
-	array.shape = shape;
-	array.n_shape = 1;
-	array.bytes = sizeof(data);
-	value.name = (char *)"v";
-	value.kind_case = IPP__VALUE__KIND_ARRAY;
-	value.array = &array;
-	push.value = &value;
+	push.value = array_v(3);
 	link_send(worker->link, FRAME_PUSH, &push.base, payload);
 	blob_unref(payload);
 	call(1, "native", "sample.so:sum", NULL);
@@ -444,22 +455,12 @@ static void a_pushed_array_is_what_functions_see(void **state)
 /* What functions see has the bytes that its shape takes. */
 static void an_argument_that_is_shorter_than_its_shape_fails_its_tasks(void **state)
 {
-	const double data[3] = {1, 2, 4};
-	struct blob *payload = blob_copy(data, sizeof(data));
-	uint64_t shape[] = {4};
+	struct blob *payload = blob_copy(numbers, sizeof(numbers));
 	Ipp__Call message = IPP__CALL__INIT;
-	Ipp__Array array = IPP__ARRAY__INIT;
-	Ipp__Value value = IPP__VALUE__INIT, *one = &value;
+	Ipp__Value *one = array_v(4);
 	Ipp__Results *results;
 
 	(void)state;
-	array.dtype = (char *)"<f8";
-	array.shape = shape;
-	array.n_shape = 1;
-	array.bytes = sizeof(data);
-	value.name = (char *)"v";
-	value.kind_case = IPP__VALUE__KIND_ARRAY;
-	value.array = &array;
 	message.request = 1;
 	message.runtime = (char *)"native";
 	message.function = (char *)"sample.so:square";
@@ -499,12 +500,9 @@ static void a_worker_that_is_held_begins_nothing_and_skips_what_it_was_sent(void
 	char fifo[] = "/tmp/worker_test.XXXXXX";
 	char *argv[] = {(char *)"sh", (char *)"-c", (char *)"cat $0 # {}", fifo, NULL};
 	Ipp__Results *results;
-	int fd;
 
 	(void)state;
-	assert_non_null(mkdtemp(fifo));
-	assert_int_equal(rmdir(fifo), 0);
-	assert_int_equal(mkfifo(fifo, 0600), 0);
+	make_gate(fifo);
 	call(1, "command", "", argv);
 	call(2, "native", "sample.so:square", NULL);
 	give(1, 0, 3);
@@ -512,8 +510,7 @@ static void a_worker_that_is_held_begins_nothing_and_skips_what_it_was_sent(void
 	turn_until(base, progress->running);
 	progress_hold(progress, true);
 	link_send(worker->link, FRAME_HOLD, NULL, NULL);
-	turn_until(base, (fd = open(fifo, O_WRONLY | O_NONBLOCK)) >= 0);
-	close(fd);
+	open_gate(fifo);
 	turn_until(base, worker->n == 2);
 	assert_int_equal(worker->frames[1].type, FRAME_HOLD);
 	results = first_frame();
