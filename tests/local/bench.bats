@@ -17,9 +17,8 @@ load helper
 
 @test "bench takes away what it pushed" {
 	start 2
-	ipp bench --seconds 0.05
-	ipp ls
-	show
+	run -0 ipp-run bench --seconds 0.05
+	run -0 ipp-run ls
 	[[ $output != *ipp_bench* ]]
 	ipp-run stop
 }

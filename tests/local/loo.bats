@@ -56,7 +56,7 @@ predictions() { jq -c .predictions; }
 		show
 		[ "$status" = 0 ]
 		grep -Eq '\b1 (feature|tree|engine)\b' <<<"$output"
-		! grep -Eq '\b1 [a-z]+s\b' <<<"$output"
+		run ! grep -E '\b1 [a-z]+s\b' <<<"$output"
 	done
 	run -0 ipp-run start -n 1
 	[ "$output" = "1 engine is ready; ipp-run stop ends it" ]

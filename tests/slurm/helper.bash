@@ -75,6 +75,15 @@ run_srun()
 	run as alice head srun "$@"
 }
 
+# quarantine_kb: of what it frees, the address sanitizer keeps so much in each process
+quarantine_kb()
+{
+	case ${B-} in
+	*address*) echo 262144 ;;
+	*) echo 0 ;;
+	esac
+}
+
 # wait_until SECONDS CMD...: the one place in the tests that sleeps
 wait_until()
 {

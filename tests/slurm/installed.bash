@@ -24,6 +24,7 @@ check_what_is_left()
 	[ -n "${IPP_TEST_CLUSTER-}" ] || return 0
 	if [ -z "${BATS_TEST_COMPLETED-}" ]; then
 		printf 'status %s, output:\n%s\n' "${status-}" "${output-}"
+		as root head squeue -l
 		as root head scancel -u alice # not to spoil the next test
 	fi
 	wait_until 5 nothing_is_left >"$BATS_TEST_TMPDIR/left" || {

@@ -159,7 +159,7 @@ memory_of() { as root n1 sed -n 's/^Pss: *\([0-9]*\) kB/\1/p' "/proc/$1/smaps_ro
 	flooding=$started
 	goes_on
 	wait "$flooding"
-	(($(memory_of "$controller") < memory + 80000))
+	(($(memory_of "$controller") < memory + 80000 + $(quarantine_kb)))
 	(($(open_of "$controller") <= n_open + 300))
 	wait_until 20 eval "(( \$(open_of $controller) <= n_open + 20 ))"
 	stop_work

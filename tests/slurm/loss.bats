@@ -7,14 +7,14 @@ load helper
 load installed
 
 # start_map N: a batch job on two nodes whose map of N tasks writes each result to its file at once,
-# and says its exit code
+# and says its exit code; most of them have not ended before `goes`
 start_map()
 {
 	home=$IPP_TEST_CLUSTER/home/alice
-	rm -f "$home/results" "$home/notices" "$home/goes_on"
+	rm -f "$home"/{results,notices,goes,goes_on}
 	start_batch -N2 -n4 --ntasks-per-node=2 --no-kill --ipp-engines <<-END
 		#!/bin/bash
-		ipp-run map -- sh -c 'sleep 0.1; echo \$0' {} ::: \$(seq $1) >results 2>notices
+		ipp-run map -- sh -c 'sleep 0.1; until [ \$0 -lt 9 ] || [ -e goes ]; do sleep 0.05; done; echo \$0' {} ::: \$(seq $1) >results 2>notices
 		echo "code \$?" >>notices
 		until [ -e goes_on ]; do sleep 0.05; done
 		ipp-run ids >ids
@@ -40,6 +40,7 @@ start_rows()
 }
 
 some_done() { [ -s "$home/results" ]; }
+goes() { touch "$home/goes"; }
 map_ended() { grep -q '^code' "$home/notices"; }
 all_once() { [ "$(<"$home/results")" = "$(seq "$1")" ]; }
 noticed() { grep -E "$1" "$home/notices"; }
@@ -60,6 +61,7 @@ show()
 @test "an engine on another node is killed: it is named, and started again" {
 	start_map 60
 	as root n2 pkill -KILL -x -o ipp-engine
+	goes
 	wait_until 30 map_ended
 	show
 	all_once 60
@@ -86,6 +88,7 @@ show()
 	start_map 60
 	n_lost=$(as root n2 pgrep -c -x ipp-engine)
 	as root n2 pkill -KILL 'ipp-(guard|engine|worker)'
+	goes
 	wait_until 30 map_ended
 	show
 	all_once 60
@@ -99,6 +102,7 @@ show()
 	start_map 60
 	n_lost=$(as root n2 pgrep -c -x ipp-engine)
 	cluster crash "$IPP_TEST_CLUSTER" n2
+	goes
 	wait_until 30 map_ended
 	show
 	all_once 60
@@ -119,6 +123,7 @@ n2_is_down() { as root head sinfo -hN -n n2 -o %T | grep -q down; }
 	start_map 60
 	n_lost=$(as root n2 pgrep -c -x ipp-engine)
 	cluster link "$IPP_TEST_CLUSTER" n2 down
+	goes
 	wait_until 30 map_ended # aim: noticed within 10 s
 	show
 	all_once 60
@@ -140,6 +145,7 @@ no_engine_on_n2() { ! as root n2 pgrep -x ipp-engine; }
 	start_map 60
 	n_lost=$(as root n2 pgrep -c -x ipp-engine)
 	cluster link "$IPP_TEST_CLUSTER" n2 down
+	goes
 	wait_until 30 noticed "was lost"
 	cluster link "$IPP_TEST_CLUSTER" n2 up
 	wait_until 30 map_ended
@@ -158,6 +164,7 @@ none_of_ours_on_n2() { ! as root n2 pgrep 'ipp-(engine|worker)|sleep'; }
 @test "a node that is cut off for a moment loses nothing" {
 	start_map 60
 	cluster link "$IPP_TEST_CLUSTER" n2 down
+	goes
 	since=$SECONDS
 	wait_until 5 eval '((SECONDS >= since + 2))'
 	cluster link "$IPP_TEST_CLUSTER" n2 up

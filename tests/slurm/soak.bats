@@ -205,6 +205,6 @@ lived_on()
 	[[ $output == *ended ]]
 	[[ $output != *WRONG* ]]
 	[ "$(lived_on | wc -l)" -ge $((1 + n_engines + 2)) ]
-	[ -z "$(lived_on | awk -v kb=$grows_kb '$4 > $3 + kb || $6 > $5')" ]
+	[ -z "$(lived_on | awk -v kb=$((grows_kb + $(quarantine_kb))) '$4 > $3 + kb || $6 > $5')" ]
 	wait_until 20 are_the_same at_first || diff "$BATS_TEST_TMPDIR"/{at_first,now}
 }
