@@ -308,7 +308,7 @@ static int reach(struct ipp_client *client, int timeout_ms, struct ipp_error *er
 	hello.job = client->connection.job;
 	link_send(client->link, FRAME_HELLO, &hello.base, NULL);
 	event_base_once(client->base, -1, EV_TIMEOUT, welcome_late_cb, client, &timeout);
-	return session_wait(client, take_welcome, NULL, client, true, err);
+	return session_wait(client, take_welcome, client, err);
 }
 
 static int start_local(struct ipp_client *client, const struct ipp_connect *options,
