@@ -199,7 +199,7 @@ static void what_makes_no_sense_is_refused_before_anything_is_sent(void **state)
 	struct range range = {.end = 1};
 	struct ipp_run run = {.function = "forest.so:loo"};
 	struct ipp_argument long_ones[17];
-	char *a_mebibyte = test_malloc(1 << 20);
+	char *a_mebibyte = test_calloc((1 << 20) + 1, 1);
 
 	(void)state;
 	assert_refused(&run, -EINVAL, "give targets, or next()");
