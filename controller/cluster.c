@@ -19,7 +19,6 @@
 #include "controller/stranded.h"
 #include "proto/frame.h"
 
-#define DESERTED_S 10	/* without any engine; a guard starts its own again within 3 s */
 #define GOODBYE_MS 1000 /* to get goodbyes out to peers that may be gone */
 #define GOODBYE_POLL_MS 5
 
@@ -111,7 +110,7 @@ static void deserted_cb(evutil_socket_t fd, short what, void *arg)
 
 static void watch_desertion(struct cluster *cluster)
 {
-	const struct timeval patience = {.tv_sec = DESERTED_S};
+	const struct timeval patience = {.tv_sec = ENGINE_AWAITED_S};
 
 	if (cluster->n_live == 0)
 		event_add(cluster->deserted, &patience);

@@ -12,6 +12,9 @@
 struct request;
 struct variable;
 
+/* For one that was lost, and may come back: a guard starts its own again within 3 s. */
+#define ENGINE_AWAITED_S 10
+
 struct engine {
 	struct cluster *cluster;
 	uint32_t rank;

@@ -7,8 +7,6 @@
 #include "controller/loss.h"
 #include "controller/setup.h"
 
-#define PATIENCE_S 10 /* as for a cluster without engines; a guard starts its own within 3 s */
-
 struct engine *returning_find(const struct cluster *cluster, uint32_t rank)
 {
 	struct engine *engine = rank < cluster->n_ranks ? cluster->engines[rank] : NULL;
@@ -72,7 +70,7 @@ void returning_await(struct engine *engine)
 
 	if (cluster->setup->by_hand)
 		return;
-	engine->awaited_until_us = engine_now_us() + PATIENCE_S * INT64_C(1000000);
+	engine->awaited_until_us = engine_now_us() + ENGINE_AWAITED_S * INT64_C(1000000);
 	if (!evtimer_pending(cluster->returning, NULL))
 		start_timer(cluster, engine->awaited_until_us);
 }

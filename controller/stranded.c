@@ -6,7 +6,6 @@
 #include "controller/engine.h"
 #include "controller/request.h"
 
-#define PATIENCE_S 10 /* as for a cluster without engines; a guard starts its own within 3 s */
 #define NEVER INT64_MAX
 
 /* When it is over for the map: some time after the last of the engines that it may run on was lost;
@@ -28,7 +27,7 @@ static int64_t due_us(const struct request *request)
 			return NEVER;
 		lost_us = engine->lost_us > lost_us ? engine->lost_us : lost_us;
 	}
-	return lost_us + PATIENCE_S * INT64_C(1000000);
+	return lost_us + ENGINE_AWAITED_S * INT64_C(1000000);
 }
 
 /* The one that is over first; NULL when none is stranded. */
