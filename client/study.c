@@ -192,7 +192,10 @@ static struct ipp_value array(const double *data, const uint64_t *shape, size_t 
 	return value;
 }
 
-void study_data(const struct table *table, uint64_t shape[2], struct ipp_argument out[STUDY_DATA])
+/* The data as the variables that engines have it in (borrows table and shape). */
+#define STUDY_DATA 2
+static void study_data(const struct table *table, uint64_t shape[2],
+		       struct ipp_argument out[STUDY_DATA])
 {
 	shape[0] = table->n;
 	shape[1] = table->p;

@@ -89,10 +89,6 @@ int study_check_predict(const struct study *study, struct ipp_error *err);
 /* Read or make the data, and see whether the forest's options suit it. */
 int study_table(const struct study *study, struct table *table, struct ipp_error *err);
 
-/* The data as the variables that engines have it in (borrows table and shape). */
-#define STUDY_DATA 2
-void study_data(const struct table *table, uint64_t shape[2], struct ipp_argument out[STUDY_DATA]);
-
 /* Push X and Y to all engines; how many there are in *n_engines. */
 int study_push(const struct table *table, struct ipp_client *client, size_t *n_engines,
 	       struct ipp_error *err);

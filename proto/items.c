@@ -250,7 +250,8 @@ struct slice *slices_take(struct slices *slices, uint64_t n)
 	return slices_take_at(slices, &slices->first, n);
 }
 
-uint64_t slices_count(const struct slices *slices, uint64_t request)
+/* Tasks of `request` among them. */
+static uint64_t slices_count(const struct slices *slices, uint64_t request)
 {
 	uint64_t n = 0;
 

@@ -78,9 +78,6 @@ struct slice *slices_take_at(struct slices *slices, struct slice **at, uint64_t 
  * are not so many) or -ENOMEM, and nothing was moved. */
 int slices_move_last(struct slices *slices, uint64_t request, uint64_t n, struct slices *to);
 
-/* Tasks of `request` among them. */
-uint64_t slices_count(const struct slices *slices, uint64_t request);
-
 /* Whether `results` are those of the first tasks, in turn: then slices_finish_first() for each. */
 bool slices_in_turn(const struct slices *slices, const Ipp__Results *results);
 

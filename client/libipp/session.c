@@ -78,8 +78,10 @@ static void on_frame(void *owner, struct link *link, const struct frame *frame)
 	default:
 		/* Frames behind the last one that was wanted may have arrived with it. */
 		if (!requests_take(client, frame) && client->take && !client->done &&
-		    !client->take(client->waiter, frame))
-			session_enough(client);
+		    !client->take(client->waiter, frame)) {
+			client->done = true;
+			event_base_loopbreak(client->base);
+		}
 	}
 }
 
@@ -104,12 +106,6 @@ static const struct link_events events = {
 };
 
 /* ---- waiting ---- */
-
-void session_enough(struct ipp_client *client)
-{
-	client->done = true;
-	event_base_loopbreak(client->base);
-}
 
 int session_wait(struct ipp_client *client, bool (*take)(void *waiter, const struct frame *frame),
 		 void *waiter, struct ipp_error *err)

@@ -82,9 +82,6 @@ void session_turn(struct ipp_client *client);
 /* The link is of no more use: note why, and end what depends on it. */
 void session_lose(struct ipp_client *client, const char *why);
 
-/* End the wait from within a callback. */
-void session_enough(struct ipp_client *client);
-
 uint64_t session_request(struct ipp_client *client); /* a fresh id */
 
 #endif
