@@ -395,11 +395,23 @@ static void on_close(void *owner, struct link *link, const struct ipp_error *why
 	client_free(owner);
 }
 
+bool client_is_behind(struct client *client)
+{
+	if (client && link_backlog(client->link) >= CLIENT_BACKLOG_MAX)
+		client->behind = true;
+	return client && client->behind;
+}
+
 static void on_drained(void *owner, struct link *link)
 {
 	struct client *client = owner;
+	const struct cluster *cluster = client->cluster;
 
 	(void)link;
+	for (size_t rank = 0; client->behind && rank < cluster->n_ranks; rank++)
+		if (cluster->engines[rank])
+			cluster->engines[rank]->passed = NULL;
+	client->behind = false;
 	fetch_drained(client);
 	cluster_wake(client->cluster);
 }
@@ -454,9 +466,14 @@ static bool has_no_owner(const struct slice *slice, const void *cluster)
  * them would search for its own. */
 static void drop_deserted(struct cluster *cluster)
 {
-	for (size_t rank = 0; rank < cluster->n_ranks; rank++)
-		if (cluster->engines[rank])
-			slices_drop_if(&cluster->engines[rank]->pinned, has_no_owner, cluster);
+	for (size_t rank = 0; rank < cluster->n_ranks; rank++) {
+		struct engine *engine = cluster->engines[rank];
+
+		if (!engine)
+			continue;
+		engine->passed = NULL;
+		slices_drop_if(&engine->pinned, has_no_owner, cluster);
+	}
 }
 
 /* Its requests go with it, but for detached ones that were sent whole. */

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "controller/answer.h"
+#include "controller/client.h"
 #include "controller/curfew.h"
 #include "controller/errand.h"
 #include "controller/fetch.h"
@@ -22,6 +23,9 @@
 #include "proto/connection.h"
 #include "proto/error.h"
 #include "proto/frame.h"
+
+/* A guess, on the large side: after some ten of them it counts for little. */
+#define RESULT_BYTES_AT_FIRST (256u << 10)
 
 /* ---- small things ---- */
 
@@ -268,7 +272,8 @@ static struct engine *engine_of_rank(struct cluster *cluster, uint32_t rank)
 	engine = calloc(1, sizeof(*engine));
 	if (!engine)
 		return NULL;
-	*engine = (struct engine){.cluster = cluster, .rank = rank};
+	*engine = (struct engine){
+		.cluster = cluster, .rank = rank, .result_bytes = RESULT_BYTES_AT_FIRST};
 	slices_init(&engine->in_flight);
 	slices_init(&engine->pinned);
 	cluster->engines[rank] = engine;
@@ -432,12 +437,22 @@ void engine_give(struct engine *engine, struct request *request, struct slice *s
 	append(engine, slice);
 }
 
-void engine_give_pinned(struct engine *engine)
+void engine_give_pinned(struct engine *engine, const struct client *client)
 {
-	struct slice *slice;
+	struct slice **at;
 
-	while (engine->link && (slice = slices_pop(&engine->pinned)))
-		engine_give(engine, request_find(&engine->cluster->index, slice->request), slice);
+	if (client->behind) /* its own are among them */
+		engine->passed = NULL;
+	at = engine->passed ? engine->passed : &engine->pinned.first;
+	while (engine->link && *at) {
+		struct request *request = request_find(&engine->cluster->index, (*at)->request);
+
+		if (request->client != client && client_is_behind(request->client))
+			at = &(*at)->next;
+		else
+			engine_give(engine, request,
+				    slices_take_at(&engine->pinned, at, UINT64_MAX));
+	}
 }
 
 int engine_push(struct engine *engine, const Ipp__Push *push, uint64_t serial, struct blob *payload)
@@ -454,6 +469,7 @@ int engine_push(struct engine *engine, const Ipp__Push *push, uint64_t serial, s
 
 static void drop_tasks(struct engine *engine, uint64_t request)
 {
+	engine->passed = NULL;
 	slices_drop(&engine->pinned, request);
 	engine->in_flight_us -= engine_owes_us(engine, request);
 	if (slices_drop(&engine->in_flight, request) > 0)

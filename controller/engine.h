@@ -9,6 +9,7 @@
 #include "controller/ids.h"
 #include "proto/items.h"
 
+struct client;
 struct request;
 struct variable;
 
@@ -30,6 +31,8 @@ struct engine {
 	int64_t recalled_us;	    /* when it last was; CLOCK_MONOTONIC */
 	int64_t recalled_since_us;  /* since_us then; 0: it gave some back */
 	struct slices pinned;	    /* tasks of direct views that wait for it */
+	struct slice **passed;	    /* the end of those at its front whose clients are behind */
+	double result_bytes;	    /* how large its results of direct views have been of late */
 	struct ids opened;	    /* requests whose call it has */
 	struct ids unanswered;	    /* pushes and removals it has not answered */
 	struct ids restored;	    /* pushes it was sent again when it came back; likewise */
@@ -72,8 +75,9 @@ void engine_stopped(struct engine *engine, uint64_t id);
 /* Hand it a slice of `request` (takes the slice). */
 void engine_give(struct engine *engine, struct request *request, struct slice *slice);
 
-/* Hand it all tasks of direct views that wait for it, if it is there. */
-void engine_give_pinned(struct engine *engine);
+/* Hand it all tasks of direct views that wait for it, if it is there, but those of other clients than
+ * `client` that do not take their results. */
+void engine_give_pinned(struct engine *engine, const struct client *client);
 
 /* Put a value into its namespace (controller/variables.h): now, or when it returns, and then there
  * is no answer to wait for.  0 or -ENOMEM. */

@@ -91,24 +91,25 @@ static bool moves(const struct engine *engine, const struct request *request)
 	return engine->share && is_pull(request);
 }
 
-/* A client that does not take them gets no more: they would pile up here. */
-static bool has_room(const struct request *request)
-{
-	return request->n_moving < MOVING_MAX &&
-	       (request->kept || link_backlog(request->client->link) < CLIENT_BACKLOG_MAX);
-}
-
 struct slice **errand_next(struct engine *engine)
 {
-	struct slice **at = &engine->pinned.first;
+	struct slice **at = engine->passed ? engine->passed : &engine->pinned.first;
+	struct slice **first = NULL;
 
 	for (; *at; at = &(*at)->next) {
 		const struct request *request = request_find(&engine->cluster->index,
 							     (*at)->request);
 
+		if (client_is_behind(request->client)) {
+			if (!first)
+				engine->passed = &(*at)->next;
+			continue;
+		}
+		if (!first)
+			first = at;
 		if (!is_pull(request) && request->kind != REQUEST_LIST)
-			return &engine->pinned.first; /* it must overtake no value that waits */
-		if (!moves(engine, request) || has_room(request))
+			return first; /* it must overtake no value that waits */
+		if (!moves(engine, request) || request->n_moving < MOVING_MAX)
 			return at;
 	}
 	return NULL;

@@ -28,9 +28,10 @@ int errand_remove(struct client *client, const struct frame *frame, struct ipp_e
 /* Tell the engine what to do for this target of the request. */
 void errand_send(struct engine *engine, struct request *request, const struct slice *slice);
 
-/* Which of what waits for the engine goes next, as slices_take_at() wants it; NULL: nothing. Values
- * wait for those of others to come and to be taken; what reads goes past them, what changes
- * variables does not: then they go at once. */
+/* Which of what waits for the engine goes next, as slices_take_at() wants it; NULL: nothing.  What
+ * clients wait for that do not take their results stays, and others go past it.  Values wait for
+ * those of others to come; what reads goes past them, what changes variables does not: then they go
+ * at once. */
 struct slice **errand_next(struct engine *engine);
 
 /* The engine has answered the first in flight, or is lost with it. */

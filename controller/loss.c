@@ -95,6 +95,7 @@ void engine_lose(struct engine *engine, const char *why)
 		 why);
 	cluster_notice(cluster, "%s; its %llu tasks go elsewhere", text,
 		       (unsigned long long)engine->in_flight.n_tasks);
+	engine->passed = NULL;
 	while ((slice = slices_pop(&engine->pinned)))
 		slices_append(&engine->in_flight, slice);
 	/* From now on what is for it waits: such as what comes after that which fails now. */

@@ -58,7 +58,7 @@ static void push_to(struct request *request, uint32_t rank, const Ipp__Push *pus
 	int rc = -ENOENT;
 
 	if (engine) {
-		engine_give_pinned(engine); /* what came before it */
+		engine_give_pinned(engine, request->client); /* what came before it */
 		rc = engine_push(engine, push, cluster->serial, payload);
 	}
 	if (rc == 0 && engine->link)

@@ -10,6 +10,9 @@
 #include "proto/error.h"
 #include "proto/extent.h"
 
+/* Weight of the newest result in the running mean of their sizes. */
+#define NEWEST 0.1
+
 /* An engine runs the user's code, which may say anything: one after the other, its tasks took no
  * longer than it had any. */
 static uint64_t credible_us(struct engine *engine, uint64_t elapsed_us, int64_t now_us)
@@ -63,6 +66,13 @@ static bool set_right(const struct engine *engine, Ipp__Results *results)
 	return changed;
 }
 
+static void learn_size(struct engine *engine, const struct frame *frame)
+{
+	const size_t bytes = frame->head_bytes + (frame->payload ? frame->payload->bytes : 0);
+
+	engine->result_bytes += NEWEST * ((double)bytes - engine->result_bytes);
+}
+
 static void stop_at_failure(struct request *request, const Ipp__Results *results)
 {
 	for (size_t i = 0; request->first_failure_ends && i < results->n_results; i++)
@@ -101,6 +111,8 @@ int results_take(struct engine *engine, const struct frame *frame, struct ipp_er
 	if (engine->in_flight.n_tasks == 0)
 		engine->in_flight_us = 0;
 	engine->since_us = now_us;
+	if (rc == 0 && request && request->kind != REQUEST_MAP)
+		learn_size(engine, frame);
 	if (rc == 0 && request)
 		ranks_add(&request->ran,
 			  engine->rank); /* out of memory: nothing follows it there */

@@ -24,6 +24,10 @@
 /* Of direct views: what keeps an engine busy, however short they are.  The others wait here, where
  * thousands more cost nothing. */
 #define PINNED_MAX 1000
+#define PINNED_MIN 2
+/* What their results should come to, in all engines: they come, whether the client takes them or
+ * not. */
+#define PINNED_BYTES (16u << 20)
 
 uint64_t scheduler_quota(double task_us, uint64_t in_flight, double in_flight_us, uint64_t pending,
 			 uint64_t n_engines)
@@ -165,6 +169,15 @@ static bool give_some(struct engine *engine, struct request *request)
 	return true;
 }
 
+static uint64_t pinned_max(const struct engine *engine)
+{
+	const double n = PINNED_BYTES / (engine->result_bytes * (double)engine->cluster->n_live);
+
+	if (n < PINNED_MIN)
+		return PINNED_MIN;
+	return n < PINNED_MAX ? (uint64_t)n : PINNED_MAX;
+}
+
 /* Where the next in line has to wait, such as for the engine to be idle, nobody overtakes it. */
 static bool serve(struct cluster *cluster, struct engine *engine)
 {
@@ -172,7 +185,7 @@ static bool serve(struct cluster *cluster, struct engine *engine)
 	struct slice *pinned;
 	struct request *next;
 
-	if (at && engine->in_flight.n_tasks >= PINNED_MAX)
+	if (at && engine->in_flight.n_tasks >= pinned_max(engine))
 		return false;
 	pinned = at ? slices_take_at(&engine->pinned, at, UINT64_MAX) : NULL;
 	if (pinned) {

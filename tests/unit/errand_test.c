@@ -97,22 +97,29 @@ static void list_last(struct peer *other, uint64_t request)
 	turn_until(base, count(other, FRAME_RESULTS) == 1);
 }
 
-static void a_client_that_takes_no_values_does_not_fill_the_controller_with_them(void **state)
+/* The hello of one that does not read: its socket, and its first request. */
+static int client_joins_deaf(uint64_t *first_request)
 {
 	const int fd = unix_connect(name, &err);
-	uint64_t theirs;
-	struct peer *other = client_joins(&theirs);
 	Ipp__Hello hello = IPP__HELLO__INIT;
+
+	hello.job = (char *)"7";
+	say(fd, FRAME_HELLO, &hello.base);
+	*first_request = (uint64_t)cluster.clients->number << 32 | 1; /* the latest is the first */
+	return fd;
+}
+
+static void a_client_that_takes_no_values_does_not_fill_the_controller_with_them(void **state)
+{
+	uint64_t theirs, request;
+	struct peer *other = client_joins(&theirs);
+	const int fd = client_joins_deaf(&request);
 	struct blob *value = blob_new(VALUE_BYTES);
 	size_t answered = 0, asked;
-	uint64_t request;
 
 	(void)state;
 	assert_int_equal(blob_seal(value, &err), 0);
 	far_engines_join();
-	hello.job = (char *)"7";
-	say(fd, FRAME_HELLO, &hello.base);
-	request = (uint64_t)cluster.clients->number << 32 | 1; /* the latest is the first */
 	say(fd, FRAME_PULL, &pull_of_all(request)->base);
 	while ((asked = n_asked()) > answered) {
 		while (answered < asked)
@@ -130,6 +137,109 @@ static void a_client_that_takes_no_values_does_not_fill_the_controller_with_them
 	blob_unref(value);
 }
 
+static void say_apply(int fd, uint64_t request)
+{
+	Ipp__Targets targets = IPP__TARGETS__INIT;
+	Ipp__Call call = IPP__CALL__INIT;
+
+	targets.ranks = (uint32_t[]){0};
+	targets.n_ranks = 1;
+	call.request = request;
+	call.targets = &targets;
+	say(fd, FRAME_CALL, &call.base);
+}
+
+/* The engine answers tasks of the client whose first request it is, in their order, from the
+ * `*answered`-th on, which it counts. */
+static void answer_applies(uint64_t first, size_t *answered, struct blob *value)
+{
+	Ipp__Result result = IPP__RESULT__INIT;
+
+	for (size_t i = 0, nth = 0; i < engines[0]->n; i++) {
+		Ipp__Tasks *tasks;
+
+		if (engines[0]->frames[i].type != FRAME_TASKS)
+			continue;
+		tasks = peer_message(engines[0], i, &ipp__tasks__descriptor);
+		if (tasks->request >> 32 == first >> 32 && nth++ == *answered) {
+			assert_int_equal(tasks->request, first + *answered);
+			answer_with(engines[0], tasks->request, &result, value);
+			++*answered;
+		}
+		ipp__tasks__free_unpacked(tasks, NULL);
+	}
+}
+
+static void a_client_that_takes_no_results_gets_no_task_of_a_direct_view_done(void **state)
+{
+	enum { APPLIES = 100, MORE = 10 };
+	uint64_t theirs, request;
+	struct peer *other = client_joins(&theirs);
+	const int fd = client_joins_deaf(&request);
+	struct blob *value = blob_new(VALUE_BYTES);
+	size_t answered = 0, before, tasks;
+
+	(void)state;
+	assert_int_equal(blob_seal(value, &err), 0);
+	engines[0] = engine_joins(0);
+	for (uint64_t i = 0; i < APPLIES; i++)
+		say_apply(fd, request + i);
+	do {
+		before = answered;
+		answer_applies(request, &answered, value);
+		turn_a_while(base);
+	} while (answered > before);
+	assert_true(answered < APPLIES);
+
+	/* What others want goes past, be it a push, before which all is done that came before. */
+	apply(other, theirs, (uint32_t[]){0}, 1);
+	turn_until(base, count(engines[0], FRAME_TASKS) == answered + 1);
+	answer_one(engines[0], theirs, 0, 10);
+	push(other, theirs + 1, (uint32_t[]){0}, 1, "x", 1);
+	turn_until(base, count(engines[0], FRAME_PUSH) == 1);
+	answer_done(engines[0], theirs + 1);
+	turn_until(base, count(other, FRAME_RESULTS) == 2);
+	for (uint64_t i = 0; i < MORE; i++)
+		say_apply(fd, request + APPLIES + i);
+	assert_int_equal(count(engines[0], FRAME_TASKS), answered + 1);
+
+	peers[n_peers++] = peer_unix(base, fd); /* it reads again */
+	tasks = APPLIES + MORE;
+	while (answered < tasks) {
+		turn_until(base, count(engines[0], FRAME_TASKS) > answered + 1);
+		answer_applies(request, &answered, NULL);
+	}
+	turn_until(base, count(peers[n_peers - 1], FRAME_RESULTS) == tasks);
+	blob_unref(value);
+}
+
+static void a_client_that_took_no_results_and_leaves_takes_its_tasks_along(void **state)
+{
+	enum { APPLIES = 100 };
+	uint64_t theirs, request;
+	struct peer *other = client_joins(&theirs);
+	const int fd = client_joins_deaf(&request);
+	struct blob *value = blob_new(VALUE_BYTES);
+	size_t answered = 0, before;
+
+	(void)state;
+	assert_int_equal(blob_seal(value, &err), 0);
+	engines[0] = engine_joins(0);
+	for (uint64_t i = 0; i < APPLIES; i++)
+		say_apply(fd, request + i);
+	do {
+		before = answered;
+		answer_applies(request, &answered, value);
+		turn_a_while(base);
+	} while (answered > before);
+	assert_true(cluster.engines[0]->pinned.n_tasks > 0);
+	close(fd);
+	turn_until(base, cluster.engines[0]->pinned.n_tasks == 0);
+	apply(other, theirs, (uint32_t[]){0}, 1);
+	turn_until(base, count(engines[0], FRAME_TASKS) == answered + 1);
+	blob_unref(value);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -137,6 +247,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(values_of_other_nodes_come_four_at_a_time),
 		TEST(a_client_that_takes_no_values_does_not_fill_the_controller_with_them),
+		TEST(a_client_that_takes_no_results_gets_no_task_of_a_direct_view_done),
+		TEST(a_client_that_took_no_results_and_leaves_takes_its_tasks_along),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

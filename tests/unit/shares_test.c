@@ -170,21 +170,24 @@ static void what_an_engine_is_told_to_forget_is_no_work_before_it(void **state)
 
 static void thousands_of_tasks_of_direct_views_wait_at_the_controller(void **state)
 {
-	enum { N = 1200, AT_ONCE = 1000 };
-	uint64_t request;
+	enum { N = 1200, AT_FIRST = 64, AT_ONCE = 1000 };
+	uint64_t request, most = 0;
 	struct peer *client = client_joins(&request), *engine = engine_joins(0);
 
 	(void)state;
 	for (uint64_t i = 0; i < N; i++)
 		apply(client, request + i, (uint32_t[]){0}, 1);
-	turn_until(base, count(engine, FRAME_TASKS) == AT_ONCE);
+	turn_until(base, cluster.engines[0]->in_flight.n_tasks > 0);
 	turn_a_while(base);
-	assert_int_equal(cluster.engines[0]->pinned.n_tasks, N - AT_ONCE);
-	for (uint64_t i = 0; i < N; i++) {
+	assert_int_equal(count(engine, FRAME_TASKS), AT_FIRST);
+	for (uint64_t i = 0; i < N; i++) { /* small results, it turns out */
 		turn_until(base, count(engine, FRAME_TASKS) > i);
+		if (most < cluster.engines[0]->in_flight.n_tasks)
+			most = cluster.engines[0]->in_flight.n_tasks;
 		answer_one(engine, request + i, 0, 1);
 	}
 	turn_until(base, count(client, FRAME_RESULTS) == N);
+	assert_int_equal(most, AT_ONCE);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
