@@ -55,7 +55,7 @@ all: $(PROGRAMS) $(MODULES) $(LIBRARIES) $(PLUGIN)  ## build everything (the def
 
 $(B)/ipp-controller: $(B)/controller/ipp-controller.o $(call archive,controller) $(call archive,launcher) $(WIRE)
 $(B)/ipp-engine:     $(B)/engine/ipp-engine.o $(call archive,engine) $(WIRE)
-$(B)/ipp-worker:     $(B)/engine/ipp-worker.o $(call archive,engine) $(call archive,engine/runtimes) $(WIRE)
+$(B)/ipp-worker:     $(B)/engine/ipp-worker.o $(B)/engine/stopwatch.o $(call archive,engine) $(call archive,engine/runtimes) $(WIRE)
 $(B)/ipp-guard:      $(B)/engine/ipp-guard.o $(B)/engine/orphans.o
 $(B)/ipp-run:        $(B)/client/ipp-run.o $(call archive,client/verbs) $(call archive,client) $(call archive,client/journal) $(B)/libipp.a $(call archive,engine/forest) $(WIRE)
 $(B)/ipp-launch:     $(B)/launcher/ipp-launch.o $(call archive,launcher) $(WIRE)

@@ -3,20 +3,11 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "engine/progress.h"
 
 /* Between looks at a worker that does not say what it is at, or does not die. */
 #define AGAIN_US 1000
-
-int64_t time_limits_now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
-}
 
 /* Look again when the task that runs would be late; and the next one may begin at once and have a
  * shorter limit. */
@@ -24,6 +15,8 @@ static void look_again(struct time_limits *limits, int64_t in_us)
 {
 	struct timeval wait;
 
+	if (in_us > STOPWATCH_LOOK_US)
+		in_us = STOPWATCH_LOOK_US;
 	for (const struct time_limit *limit = limits->first; limit; limit = limit->next)
 		if (limit->us < in_us)
 			in_us = limit->us;
@@ -41,28 +34,36 @@ static struct time_limit *find(const struct time_limits *limits, uint64_t reques
 	return limit;
 }
 
-static void timer_cb(evutil_socket_t fd, short what, void *arg)
+static void look(struct time_limits *limits)
 {
-	struct time_limits *limits = arg;
 	const struct time_limit *limit;
 	struct progress task = {0};
 	int64_t left_us;
 
-	(void)fd;
-	(void)what;
 	if (!limits->running(limits->owner, &task)) {
 		look_again(limits, AGAIN_US);
 		return;
 	}
 	limit = task.running ? find(limits, task.request) : NULL;
 	if (!limit) {
-		look_again(limits, INT64_MAX);
+		look_again(limits, STOPWATCH_LOOK_US);
 		return;
 	}
-	left_us = limit->us - (time_limits_now_us() - task.start_us);
+	if (limits->start_us != task.start_us) {
+		limits->start_us = task.start_us;
+		stopwatch_start(&limits->watch, task.start_us);
+	}
+	left_us = stopwatch_left_us(&limits->watch, limit->us);
 	if (left_us <= 0)
 		limits->late(limits->owner, &task);
 	look_again(limits, left_us > AGAIN_US ? left_us : AGAIN_US);
+}
+
+static void timer_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	look(arg);
 }
 
 int time_limits_init(struct time_limits *limits, struct event_base *base)
@@ -94,7 +95,7 @@ int time_limits_set(struct time_limits *limits, uint64_t request, uint32_t ms, u
 	}
 	limit->ms = ms;
 	limit->us = ((int64_t)ms + patience_ms) * 1000;
-	look_again(limits, limit->us);
+	look(limits); /* the timer may have been set for later */
 	return 0;
 }
 

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/stopwatch.h"
+
 struct event;
 struct event_base;
 struct progress;
@@ -26,6 +28,8 @@ struct time_limits {
 	void *owner;
 	struct time_limit *first;
 	struct event *timer;
+	int64_t start_us; /* of the task that was seen last */
+	struct stopwatch watch;
 };
 
 /* With `running`, `late` and `owner` set.  0 or -ENOMEM. */
@@ -38,7 +42,5 @@ int time_limits_set(struct time_limits *limits, uint64_t request, uint32_t ms,
 		    uint32_t patience_ms);
 uint32_t time_limits_get(const struct time_limits *limits, uint64_t request); /* ms; 0: none */
 void time_limits_drop(struct time_limits *limits, uint64_t request);
-
-int64_t time_limits_now_us(void); /* the clock of progress.start_us */
 
 #endif

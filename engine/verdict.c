@@ -9,7 +9,7 @@
 
 #include "engine/health.h"
 #include "engine/oom.h"
-#include "engine/time_limits.h"
+#include "engine/stopwatch.h"
 #include "engine/worker_process.h"
 #include "proto/blob.h"
 #include "proto/frame.h"
@@ -48,7 +48,7 @@ struct verdict *verdict_add(struct verdict **list, const struct progress *task,
 				    .index = task->index,
 				    .started_us = task->started_us};
 	if (task->running)
-		verdict->elapsed_us = (uint64_t)(time_limits_now_us() - task->start_us);
+		verdict->elapsed_us = (uint64_t)(stopwatch_clock_us() - task->start_us);
 	keep_words(verdict, worker);
 	*list = verdict;
 	return verdict;

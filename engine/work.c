@@ -10,6 +10,7 @@
 
 #include "engine/exits.h"
 #include "engine/oom.h"
+#include "engine/stopwatch.h"
 #include "engine/verdict.h"
 #include "engine/worker_process.h"
 #include "proto/error.h"
@@ -477,7 +478,7 @@ static void waiting_cb(evutil_socket_t fd, short what, void *arg)
 	if (!engine->worker || !engine->queue.first)
 		return;
 	if (worker_running(engine->worker, &task) && task.running &&
-	    time_limits_now_us() - task.start_us >= WAIT_MS * 1000)
+	    stopwatch_clock_us() - task.start_us >= WAIT_MS * 1000)
 		worker_take_waiting(engine->worker);
 	if (engine->queue.n_tasks > 1)
 		watch(engine);

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <event2/buffer.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -13,7 +12,6 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "engine/orphans.h"
@@ -116,29 +114,12 @@ static pid_t start(const struct child *child)
 	return failed ? -failed : pid;
 }
 
-int64_t child_clock_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
-
-int child_left_ms(int64_t deadline_ms)
-{
-	const int64_t left = deadline_ms > 0 ? deadline_ms - child_clock_ms() : -1;
-
-	if (deadline_ms == 0)
-		return -1;
-	return left < 0 ? 0 : left < INT_MAX ? (int)left : INT_MAX;
-}
-
-int child_excess(int64_t deadline_ms, const struct outcome *outcome)
+int child_excess(struct stopwatch *watch, uint32_t timeout_ms, const struct outcome *outcome)
 {
 	if (evbuffer_get_length(outcome->out) > CHILD_OUTPUT_BYTES ||
 	    evbuffer_get_length(outcome->err) > CHILD_OUTPUT_BYTES)
 		return EFBIG;
-	return deadline_ms > 0 && child_left_ms(deadline_ms) == 0 ? ETIME : 0;
+	return stopwatch_wait_ms(watch, timeout_ms) == 0 ? ETIME : 0;
 }
 
 void child_exceeds(int excess, uint32_t timeout_ms, const char *name, const char *end,
@@ -162,27 +143,35 @@ static void kill_group(pid_t pid)
 	kill(pid, SIGKILL); /* it may have moved to another group */
 }
 
+/* Of two times for poll(). */
+static int sooner_ms(int one, int other)
+{
+	return one < 0 || (other >= 0 && other < one) ? other : one;
+}
+
 /* Collect what it writes until it has ended, or is killed for going too far, see child_excess(), or
  * because nothing would tell of its end. */
 static int await(const struct child *child, pid_t pid, struct outcome *outcome, int *status)
 {
 	const int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	const int64_t now_ms = child_clock_ms();
-	int64_t deadline_ms = child->timeout_ms ? now_ms + child->timeout_ms : 0;
-	int64_t tell_ms = now_ms + TELL_MS; /* 0: done */
+	uint32_t timeout_ms = child->timeout_ms;
+	uint32_t tell_ms = TELL_MS; /* 0: done */
+	struct stopwatch watch;
 	int failed = pidfd < 0 ? errno : 0;
 
 	struct pollfd on[3] = {{.fd = pidfd, .events = POLLIN},
 			       {.fd = out->ends[0], .events = POLLIN},
 			       {.fd = err->ends[0], .events = POLLIN}};
 
+	stopwatch_start(&watch, stopwatch_clock_us());
 	if (failed)
 		kill_group(pid);
 	while (pidfd >= 0 && !on[0].revents) {
-		const bool tells_next = tell_ms && (deadline_ms == 0 || tell_ms < deadline_ms);
-		const int n = poll(on, 3, child_left_ms(tells_next ? tell_ms : deadline_ms));
+		const int n = poll(on, 3,
+				   sooner_ms(stopwatch_wait_ms(&watch, tell_ms),
+					     stopwatch_wait_ms(&watch, timeout_ms)));
 
-		if (tell_ms && child_left_ms(tell_ms) == 0) {
+		if (stopwatch_wait_ms(&watch, tell_ms) == 0) {
 			child->task->tell(child->task->worker);
 			tell_ms = 0;
 		}
@@ -194,9 +183,9 @@ static int await(const struct child *child, pid_t pid, struct outcome *outcome, 
 			outlet_read(err, outcome->err);
 		if (on[0].revents || failed)
 			continue;
-		failed = child_excess(deadline_ms, outcome);
+		failed = child_excess(&watch, timeout_ms, outcome);
 		if (failed) {
-			deadline_ms = 0;
+			timeout_ms = 0;
 			kill_group(pid);
 		}
 	}

@@ -4,6 +4,7 @@
 #ifndef IPP_ENGINE_RUNTIMES_CHILD_H
 #define IPP_ENGINE_RUNTIMES_CHILD_H
 
+#include "engine/stopwatch.h"
 #include "engine/task.h"
 
 struct child {
@@ -24,12 +25,8 @@ struct child {
  * or the errno of what could not be done. */
 int child_run(const struct child *child, struct outcome *outcome, int *status);
 
-/* CLOCK_MONOTONIC; and for poll(), what is left until then: -1, for ever, where it is 0. */
-int64_t child_clock_ms(void);
-int child_left_ms(int64_t deadline_ms);
-
-/* Whether it is to be killed, as child_run() returns it, or 0. */
-int child_excess(int64_t deadline_ms, const struct outcome *outcome);
+/* Whether what runs since `watch` was started is to be killed, as child_run() returns it, or 0. */
+int child_excess(struct stopwatch *watch, uint32_t timeout_ms, const struct outcome *outcome);
 
 /* Note that in the outcome; `end` ends the sentence. */
 void child_exceeds(int excess, uint32_t timeout_ms, const char *name, const char *end,

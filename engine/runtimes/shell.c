@@ -174,20 +174,21 @@ enum answer { ANSWERED, ENDED, TOO_FAR };
 static enum answer converse(struct shell *shell, struct evbuffer *text, uint32_t timeout_ms,
 			    struct outcome *outcome, int *code)
 {
-	const int64_t deadline_ms = timeout_ms ? child_clock_ms() + timeout_ms : 0;
 	struct pollfd on[] = {{.fd = shell->pidfd, .events = POLLIN},
 			      {.fd = shell->codes[0], .events = POLLIN},
 			      {.fd = shell_out->ends[0], .events = POLLIN},
 			      {.fd = shell_err->ends[0], .events = POLLIN},
 			      {.fd = shell->lines[1], .events = POLLOUT}};
 	char answer[16] = "";
+	struct stopwatch watch;
 
+	stopwatch_start(&watch, stopwatch_clock_us());
 	while (!on[0].revents && !on[1].revents) {
 		if (evbuffer_get_length(text) == 0)
 			on[4].fd = -1;
-		if (poll(on, 5, child_left_ms(deadline_ms)) < 0)
+		if (poll(on, 5, stopwatch_wait_ms(&watch, timeout_ms)) < 0)
 			continue;
-		*code = child_excess(deadline_ms, outcome);
+		*code = child_excess(&watch, timeout_ms, outcome);
 		if (*code)
 			return TOO_FAR;
 		if (on[4].revents)

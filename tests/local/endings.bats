@@ -70,6 +70,31 @@ predictions() { jq -c .predictions; }
 	ipp-run stop
 }
 
+@test "time for which a step is suspended is charged to no task, of whichever runtime" {
+	start 3
+	mkfifo command line gate
+	limited() { { ipp-run "$1" --task-timeout 4 "${@:2}" && echo ended >>well; } & }
+	limited apply --targets 0 -- cat command
+	limited execute --targets 1 'cat line'
+	limited map --targets 2 "$programs/tests/modules/sample.so:store_after_gate" ::: x
+	exec 5>command 6>line 7>gate # they have begun
+	all=$(ours 'ipp-.*')
+	# shellcheck disable=SC2086
+	kill -STOP $all
+	since=$SECONDS
+	wait_until 10 eval '((SECONDS > since + 4))'
+	# shellcheck disable=SC2086
+	kill -CONT $all
+	since=$SECONDS
+	wait_until 10 eval '((SECONDS > since))'
+	echo >&7
+	exec 5>&- 6>&- 7>&-
+	wait
+	[ "$(wc -l <well)" = 3 ]
+	[ "$(ipp-run pull --targets 2 w)" = 42 ]
+	ipp-run stop
+}
+
 @test "a guard that is stopped holds up nothing, neither work nor the end" {
 	start 1
 	# shellcheck disable=SC2046

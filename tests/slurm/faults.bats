@@ -31,11 +31,11 @@ all_done() { [ "$(<"$out")" = "$(seq 20)" ]; }
 	all_done
 }
 
-@test "a job that is suspended and resumed loses no engine" {
+@test "a job that is suspended and resumed loses no engine, and no task to its time-out" {
 	start_batch -N2 -n4 --ipp-engines <<-'END'
 		#!/bin/bash
 		touch "$SLURM_JOB_ID.up"
-		ipp-run map -- bash -c 'sleep 1; echo $0' {} ::: $(seq 20)
+		ipp-run map --task-timeout 8 -- bash -c 'sleep 1; echo $0' {} ::: $(seq 20)
 	END
 	wait_until 20 [ -e "$IPP_TEST_CLUSTER/home/alice/$job.up" ]
 	as root head scontrol suspend "$job"
