@@ -2,6 +2,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <link.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -190,6 +191,16 @@ static void module_path(char *path, size_t bytes, const char *module)
 	snprintf(path, bytes, "%.*s/modules/%s", (int)(strrchr(self, '/') - self), self, module);
 }
 
+/* What dlsym() found; where nothing is known of it, it is believed. */
+static bool is_function(const void *address)
+{
+	const ElfW(Sym) *symbol = NULL;
+	Dl_info info;
+
+	return dladdr1(address, &info, (void **)&symbol, RTLD_DL_SYMENT) == 0 || !symbol ||
+	       ELF64_ST_TYPE(symbol->st_info) != STT_OBJECT;
+}
+
 static int find(struct native *native, const char *path, const char *name, struct ipp_error *err)
 {
 	const uint32_t *version = dlsym(native->object.handle, "ipp_module_version");
@@ -205,7 +216,7 @@ static int find(struct native *native, const char *path, const char *name, struc
 				"version %u: build it again",
 				path, *version, IPP_MODULE_VERSION);
 	symbol = dlsym(native->object.handle, name);
-	if (!symbol)
+	if (!symbol || !is_function(symbol))
 		return ipp_fail(err, ENOENT, "the module %s has no function '%s'", path, name);
 	memcpy(&native->function, &symbol, sizeof(symbol));
 	return 0;

@@ -372,6 +372,8 @@ static void a_function_that_is_not_there_is_named(void **state)
 {
 	(void)state;
 	assert_not_opened("sample.so:cube", -ENOENT, "has no function 'cube'");
+	assert_not_opened("sample.so:ipp_module_version", -ENOENT,
+			  "has no function 'ipp_module_version'"); /* but data */
 }
 
 static void a_module_of_another_version_is_refused_and_both_are_named(void **state)
