@@ -182,6 +182,84 @@ well()
 		proto/ipp.proto)
 }
 
+@test "a client that submits thousands of requests and stops costs the controller a bounded amount of memory" {
+	cat >stops.c <<-'END'
+		#include <ipp/client.h>
+		#include <signal.h>
+		#include <stdio.h>
+
+		enum { N = 2000 };
+
+		int main(void)
+		{
+			static struct ipp_request *requests[N];
+			const uint32_t targets[] = {0, 1};
+			const char *const argv[] = {"head", "-c", "60000", "/dev/zero", NULL};
+			const struct ipp_run run = {.targets = targets, .n_targets = 2, .argv = argv};
+			const struct ipp_errand pull = {.what = IPP_PULL, .targets = targets, .n_targets = 2, .name = "v"};
+			const struct ipp_connect options = {0};
+			const struct ipp_result *result;
+			struct ipp_client *client;
+			struct ipp_error err;
+			size_t bytes = 0;
+			short events;
+
+			if (ipp_connect(&client, &options, &err) < 0)
+				return 1;
+			for (int i = 0; i < N; i++)
+				if ((i % 10 ? ipp_submit_errand(client, &pull, &requests[i], &err)
+					    : ipp_submit(client, &run, &requests[i], &err)) < 0)
+					return 2;
+			while (ipp_fd(client, &events) >= 0 && events & 4) /* POLLOUT: some is not sent yet */
+				ipp_dispatch(client);
+			raise(SIGSTOP);
+			for (int i = 0; i < N; i++)
+				while (ipp_next(requests[i], -1, &result, &err) == 1)
+					bytes += result->out_bytes + result->value.bytes;
+			printf("%zu\n", bytes);
+			ipp_disconnect(client);
+			return 0;
+		}
+	END
+	local flags=(-Wall -Werror -I"$root/client" -I"$root/engine")
+	add_sanitizers
+	cc "${flags[@]}" -o stops stops.c "$programs/libipp.so.0"
+	head -c 60000 /dev/zero | tr '\0' x >text
+	start 2
+	ipp-run push v=@text
+	controller=$(ours ipp-controller)
+	LD_LIBRARY_PATH=$programs ./stops >bytes &
+	client=$!
+	wait_until 30 is_stopped $client
+	wait_until 30 is_calm "$controller"
+	memory "$controller"
+	(($(memory "$controller") < 150000)) # of 240 MB
+	ipp apply -- echo well
+	[ "$output" = $'well\nwell' ]
+	ipp-run push w=1
+	ipp map -- echo ::: a b
+	[ "$output" = $'a\nb' ]
+	memory "$controller"
+	(($(memory "$controller") < 150000))
+	kill -CONT $client
+	wait $client
+	[ "$(cat bytes)" = 240000000 ]
+	ipp-run stop
+}
+is_stopped() { [[ $(ps -o stat= -p "$1") == T* ]]; }
+
+# kilobytes of physical memory that a process has to itself
+memory() { awk '/^Pss:/ { print $2 }' "/proc/$1/smaps_rollup"; }
+
+# is_calm PID: it has used no CPU for half a second
+is_calm()
+{
+	local before
+	before=$(awk '{ print $14 + $15 }' "/proc/$1/stat")
+	IPP_TEST_MARK="" command sleep 0.5
+	[ "$before" = "$(awk '{ print $14 + $15 }' "/proc/$1/stat")" ]
+}
+
 @test "the headers are C++ too" {
 	command -v g++ || skip "no g++"
 	cat >both.cc <<-'END'
