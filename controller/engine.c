@@ -301,6 +301,7 @@ void engine_admit(struct cluster *cluster, struct link *link, const Ipp__Hello *
 	uint32_t rank = hello->rank < 0 ? first_free_rank(cluster) : (uint32_t)hello->rank;
 	Ipp__Welcome welcome = IPP__WELCOME__INIT;
 	struct engine *engine, *earlier;
+	char *host;
 
 	if (hello->trouble[0]) {
 		cluster_hopeless(cluster, hello);
@@ -318,14 +319,16 @@ void engine_admit(struct cluster *cluster, struct link *link, const Ipp__Hello *
 	earlier = engine_find(cluster, rank);
 	if (earlier)
 		engine_lose(earlier, "it was started again");
-	engine = engine_of_rank(cluster, rank);
+	host = strdup(hello->host);
+	engine = host ? engine_of_rank(cluster, rank) : NULL;
 	if (!engine) {
+		free(host);
 		refuse(link, "the controller is out of memory");
 		return;
 	}
 	free(engine->host);
 	free(engine->share);
-	engine->host = strdup(hello->host);
+	engine->host = host;
 	engine->share = hello->share[0] && strlen(hello->share) < CONNECTION_NAME_BYTES &&
 					link_ssl(link)
 				? strdup(hello->share)

@@ -50,6 +50,17 @@ static int go_on(struct request **out, struct client *client, const Ipp__Push *p
 	return rc == 0 ? 0 : ipp_fail(err, -rc, "a PUSH frame came out of turn");
 }
 
+/* Of direct views: its targets have them first.  Requests may end here. */
+static void give_what_came_before(const struct client *client, const Ipp__Targets *targets)
+{
+	for (size_t i = 0; i < targets->n_ranks; i++) {
+		struct engine *engine = returning_find(client->cluster, targets->ranks[i]);
+
+		if (engine)
+			engine_give_pinned(engine, client);
+	}
+}
+
 static void push_to(struct request *request, uint32_t rank, const Ipp__Push *push,
 		    struct blob *payload)
 {
@@ -57,10 +68,8 @@ static void push_to(struct request *request, uint32_t rank, const Ipp__Push *pus
 	struct engine *engine = returning_find(cluster, rank);
 	int rc = -ENOENT;
 
-	if (engine) {
-		engine_give_pinned(engine, request->client); /* what came before it */
+	if (engine)
 		rc = engine_push(engine, push, cluster->serial, payload);
-	}
 	if (rc == 0 && engine->link)
 		return;
 	request->n_done++;
@@ -68,6 +77,15 @@ static void push_to(struct request *request, uint32_t rank, const Ipp__Push *pus
 		request_fail_target(request, rank,
 				    engine ? "the controller is out of memory"
 					   : "there is no such engine");
+}
+
+static int take(struct request **out, struct client *client, const Ipp__Push *push,
+		struct ipp_error *err)
+{
+	give_what_came_before(client, push->targets);
+	return push->total > 0 && push->request <= client->last_request
+		       ? go_on(out, client, push, err)
+		       : begin(out, client, push, err);
 }
 
 int push_take(struct client *client, const struct frame *frame, struct ipp_error *err)
@@ -81,10 +99,8 @@ int push_take(struct client *client, const struct frame *frame, struct ipp_error
 	    (push->total > 0 && push->targets->n_ranks > push->total) ||
 	    variable_check(push->value, frame->payload, NULL) < 0)
 		rc = ipp_fail(err, EPROTO, "a PUSH frame is malformed");
-	else if (push->total > 0 && push->request <= client->last_request)
-		rc = go_on(&request, client, push, err);
 	else
-		rc = begin(&request, client, push, err);
+		rc = take(&request, client, push, err);
 	if (rc == 0 && request) {
 		client->cluster->serial++;
 		for (size_t i = 0; i < push->targets->n_ranks; i++)

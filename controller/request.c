@@ -62,6 +62,7 @@ struct request *request_new(struct client *client, uint64_t id, enum request_kin
 {
 	struct cluster *cluster = client->cluster;
 	struct request *request = calloc(1, sizeof(*request));
+	bool expected;
 
 	if (!request)
 		return NULL;
@@ -79,8 +80,11 @@ struct request *request_new(struct client *client, uint64_t id, enum request_kin
 	name_it(request, label);
 	if (targets && targets->n_ranks > 0)
 		request->targets = malloc(targets->n_ranks * sizeof(*request->targets));
-	if (!request->label || (targets && targets->n_ranks > 0 && !request->targets) ||
-	    line_expect(&cluster->line) < 0 || request_index_add(&cluster->index, request) < 0) {
+	expected = request->label && (!targets || targets->n_ranks == 0 || request->targets) &&
+		   line_expect(&cluster->line) == 0;
+	if (!expected || request_index_add(&cluster->index, request) < 0) {
+		if (expected)
+			line_expect_no_more(&cluster->line);
 		free(request->targets);
 		free(request->label);
 		free(request);
