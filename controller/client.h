@@ -30,8 +30,8 @@ void client_free(struct client *client);
  */
 int client_check_id(struct client *client, uint64_t id, struct ipp_error *err);
 
-/* It does not take its results, from CLIENT_BACKLOG_MAX of them on until all were: meanwhile no task
- * of its direct views is handed out, nor goes past those that wait.  NULL is not behind. */
+/* It does not take its results, from CLIENT_BACKLOG_MAX of them on until all were: meanwhile no
+ * task of its direct views is handed out, nor goes past those that wait.  NULL is not behind. */
 bool client_is_behind(struct client *client);
 
 /* No engine is awaited any more: clients that waited are told which there are. */

@@ -75,8 +75,8 @@ void engine_stopped(struct engine *engine, uint64_t id);
 /* Hand it a slice of `request` (takes the slice). */
 void engine_give(struct engine *engine, struct request *request, struct slice *slice);
 
-/* Hand it all tasks of direct views that wait for it, if it is there, but those of other clients than
- * `client` that do not take their results. */
+/* Hand it all tasks of direct views that wait for it, if it is there, but those of other clients
+ * than `client` that do not take their results. */
 void engine_give_pinned(struct engine *engine, const struct client *client);
 
 /* Put a value into its namespace (controller/variables.h): now, or when it returns, and then there
