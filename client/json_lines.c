@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/json_text.h"
+#include "proto/json_text.h"
 #include "client/sink.h"
 #include "proto/error.h"
 

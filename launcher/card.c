@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "proto/error.h"
+#include "proto/json_text.h"
 
 void card_fini(struct card *card)
 {
@@ -19,21 +20,23 @@ char *card_text(const struct card *card)
 {
 	json_t *json = json_pack("{s:s, s:s}", "host", card->host, "fingerprint",
 				 card->fingerprint);
-	char *text;
+	char *text = NULL;
+	int rc = 0;
 
 	if (card->unix_name) {
 		json_t *addresses = json_array();
 
 		for (size_t i = 0; i < card->n_addresses; i++)
-			json_array_append_new(addresses, json_string(card->addresses[i]));
-		json_object_set_new(json, "unix", json_string(card->unix_name));
-		json_object_set_new(json, "addresses", addresses);
+			rc |= json_array_append_new(addresses, json_string(card->addresses[i]));
+		rc |= json_object_set_new(json, "unix", json_string(card->unix_name));
+		rc |= json_object_set_new(json, "addresses", addresses);
 	}
 	if (card->error) {
-		json_object_set_new(json, "error", json_string(card->error));
-		json_object_set_new(json, "exit", json_integer(card->exit_code));
+		rc |= json_object_set_new(json, "error", json_text(card->error));
+		rc |= json_object_set_new(json, "exit", json_integer(card->exit_code));
 	}
-	text = json_dumps(json, JSON_COMPACT);
+	if (rc == 0)
+		text = json_dumps(json, JSON_COMPACT);
 	json_decref(json);
 	return text;
 }

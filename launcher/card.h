@@ -27,7 +27,8 @@ struct card { /* owns all it points to; malloc'ed */
 
 void card_fini(struct card *card);
 
-/* JSON text (gives; free()); NULL when out of memory. */
+/* JSON text (gives; free()); NULL when out of memory.  What in `error` is not UTF-8, as in the name
+ * of a file, becomes U+FFFD. */
 char *card_text(const struct card *card);
 
 /* *out is filled when it returns 0.  -EINVAL; `rank` is for the message. */

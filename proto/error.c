@@ -3,8 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-/* Names of files and words that somebody typed may be in it: a terminal is not to obey them. */
-static void make_one_line(char *text)
+void ipp_one_line(char *text)
 {
 	for (; *text; text++)
 		if ((unsigned char)*text < ' ' || *text == 0x7f)
@@ -21,7 +20,7 @@ int ipp_describe(struct ipp_error *err, int code, const char *fmt, ...)
 		va_start(args, fmt);
 		vsnprintf(err->text, sizeof(err->text), fmt, args);
 		va_end(args);
-		make_one_line(err->text);
+		ipp_one_line(err->text);
 	}
 	return -code;
 }

@@ -16,6 +16,10 @@
  * the caller that it is never 0. */
 #define ipp_fail(...) ipp_failure(ipp_describe(__VA_ARGS__))
 
+/* Names of files and words that somebody typed may be in a sentence: a terminal is not to obey
+ * them.  Each control character becomes a ?. */
+void ipp_one_line(char *text);
+
 int ipp_describe(struct ipp_error *err, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "client/json_text.h"
+#include "proto/json_text.h"
 #include "client/lines.h"
 #include "client/output.h"
 #include "client/verb.h"

@@ -53,6 +53,23 @@ static void a_card_survives_its_text(void **state)
 	free(text);
 }
 
+static void a_sentence_that_is_not_utf8_is_handed_out_all_the_same(void **state)
+{
+	const struct card card = {.host = (char *)"n1",
+				  .fingerprint = "ab",
+				  .error = (char *)"cannot run caf\xe9: No such file\xc3",
+				  .exit_code = 127};
+	char *text = card_text(&card);
+	struct card back;
+
+	(void)state;
+	assert_int_equal(card_parse(&back, text, 0, &err), 0);
+	assert_string_equal(back.error, "cannot run caf\xef\xbf\xbd: No such file\xef\xbf\xbd");
+	assert_int_equal(back.exit_code, 127);
+	card_fini(&back);
+	free(text);
+}
+
 static void a_card_that_is_none_names_its_rank(void **state)
 {
 	static const char *const texts[] = {
@@ -241,6 +258,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_card_survives_its_text),
+		cmocka_unit_test(a_sentence_that_is_not_utf8_is_handed_out_all_the_same),
 		cmocka_unit_test(a_card_that_is_none_names_its_rank),
 		cmocka_unit_test(addresses_are_written_as_a_dialler_reads_them),
 		cmocka_unit_test(loopback_and_link_local_are_no_address),

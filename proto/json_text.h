@@ -1,8 +1,8 @@
-/* client/json_text.h - what people typed, in JSON, which is UTF-8 and which that need not be.
+/* proto/json_text.h - what people typed, in JSON, which is UTF-8 and which that need not be.
  *
  * Thread: any. */
-#ifndef IPP_CLIENT_JSON_TEXT_H
-#define IPP_CLIENT_JSON_TEXT_H
+#ifndef IPP_PROTO_JSON_TEXT_H
+#define IPP_PROTO_JSON_TEXT_H
 
 #include <jansson.h>
 

@@ -1,4 +1,4 @@
-#include "client/json_text.h"
+#include "proto/json_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
