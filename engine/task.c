@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/error.h"
+
 static void drop_value(struct outcome *outcome)
 {
 	blob_unref(outcome->bytes);
@@ -36,6 +38,7 @@ void outcome_fail(struct outcome *outcome, Ipp__Outcome kind, int code, const ch
 	va_start(args, fmt);
 	vsnprintf(outcome->error, sizeof(outcome->error), fmt, args);
 	va_end(args);
+	ipp_one_line(outcome->error);
 }
 
 static int copy_text(struct outcome *outcome, const struct ipp_value *value)

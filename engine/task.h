@@ -47,7 +47,7 @@ void task_environment(const struct task *task);
 /* Begin with OK and nothing; `out` and `err` are kept and emptied. */
 void outcome_reset(struct outcome *outcome);
 
-/* Note a failure, in one sentence. */
+/* Note a failure, in one sentence; a control character becomes a ?. */
 void outcome_fail(struct outcome *outcome, Ipp__Outcome kind, int code, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 

@@ -128,6 +128,9 @@ refuses_to_print()
 	refused "cannot read the module ./?[31m?.so: No such file" apply $'./\e[31m\n.so:f'
 	refused "?[31m cannot be read" journal $'\e[31m'
 	refused "?[31m cannot be read" map -a $'\e[31m' -- echo
+	run -127 --separate-stderr ipp-run map --engines 1 -- $'./no\e[31msuch\ncmd' ::: 1
+	show
+	[[ $stderr == "ipp-run: item 0 on engine 0 of "*": cannot run ./no?[31msuch?cmd: No such file or directory" ]]
 }
 
 @test "with few descriptors it works, or says why not" {
