@@ -9,17 +9,28 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "proto/descriptors.h"
 #include "proto/error.h"
 #include "proto/whole.h"
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
+/* -1 where there are too many descriptors for one more. */
+static int open_memfd(void)
+{
+	const int fd = memfd_create("slurm-ipp", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd < 0 || descriptors_allow(DESCRIPTORS_PAYLOADS, fd))
+		return fd;
+	close(fd);
+	return -1;
+}
+
 static struct blob *map_fresh(struct blob *blob)
 {
 	int why;
 
-	blob->fd = memfd_create("slurm-ipp", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (blob->fd < 0 || ftruncate(blob->fd, (off_t)blob->bytes) < 0)
+	if (ftruncate(blob->fd, (off_t)blob->bytes) < 0)
 		goto fail;
 	blob->data = mmap(NULL, blob->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, blob->fd, 0);
 	if (blob->data != MAP_FAILED) {
@@ -28,8 +39,7 @@ static struct blob *map_fresh(struct blob *blob)
 	}
 fail:
 	why = errno;
-	if (blob->fd >= 0)
-		close(blob->fd);
+	close(blob->fd);
 	free(blob);
 	errno = why;
 	return NULL;
@@ -43,6 +53,8 @@ struct blob *blob_new(size_t bytes)
 		return NULL;
 	*blob = (struct blob){.bytes = bytes, .fd = -1, .refs = 1};
 	if (bytes >= BLOB_MEMFD_MIN)
+		blob->fd = open_memfd();
+	if (blob->fd >= 0)
 		return map_fresh(blob);
 	blob->data = malloc(bytes ? bytes : 1);
 	if (!blob->data) {
@@ -160,6 +172,8 @@ int blob_map(struct blob **out, int fd, size_t bytes, struct ipp_error *err)
 		return ipp_fail(err, ENOMEM, "slurm-ipp: cannot map %zu bytes: %m", bytes);
 	}
 	blob->mapped = true;
+	if (!descriptors_allow(DESCRIPTORS_PAYLOADS, fd))
+		blob_close_fd(blob);
 	*out = blob;
 	return 0;
 }

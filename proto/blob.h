@@ -1,7 +1,8 @@
 /* proto/blob.h - counted bytes that many frames may carry without a copy.
  *
  * Small ones lie on the heap; large ones in a memfd, so that a neighbour on the node can map the
- * same pages.  Thread: one thread per blob; counts are plain. */
+ * same pages, as long as no more than half of all descriptors are taken.  Thread: one thread per
+ * blob; counts are plain. */
 #ifndef IPP_PROTO_BLOB_H
 #define IPP_PROTO_BLOB_H
 
@@ -21,8 +22,8 @@ struct blob {
 	unsigned refs;
 };
 
-/* Room for `bytes` to be filled (gives, with one reference); NULL and errno: out of memory or of
- * descriptors. */
+/* Room for `bytes` to be filled (gives, with one reference); NULL and errno: out of memory, or
+ * beyond `ulimit -f`. */
 struct blob *blob_new(size_t bytes);
 
 /* A copy of `data` (gives; sealed). */

@@ -75,6 +75,24 @@ static void departing_free(struct departing *head)
 	free(head);
 }
 
+static void unref_cb(const void *data, size_t bytes, void *blob)
+{
+	(void)data;
+	(void)bytes;
+	blob_unref(blob);
+}
+
+/* A large one stays where it is until it was sent. */
+static int add_payload(struct evbuffer *out, struct blob *payload)
+{
+	if (payload->bytes < BLOB_MEMFD_MIN)
+		return evbuffer_add(out, payload->data, payload->bytes);
+	if (evbuffer_add_reference(out, payload->data, payload->bytes, unref_cb, payload) < 0)
+		return -1;
+	blob_ref(payload);
+	return 0;
+}
+
 /* One sendmsg(): bytes up to the next descriptor, with the descriptor that belongs to the first. */
 static ssize_t send_some(struct link_unix *self)
 {
@@ -144,6 +162,35 @@ static bool is_held(struct link_unix *self)
 	return false;
 }
 
+/* The frame to be sent next goes without its descriptor: all of the user's processes together have
+ * too many on their way, which a peer that is stopped does not take. */
+static bool send_as_bytes(struct link_unix *self)
+{
+	struct departing *first = departing_pop(self);
+	struct evbuffer *frame = evbuffer_new();
+	const size_t bytes = first->blob->bytes;
+	struct frame_header header;
+	uint8_t raw[FRAME_HEADER_BYTES];
+	bool done;
+
+	evbuffer_remove(self->out, raw, sizeof(raw));
+	frame_decode(&header, raw, NULL);
+	header.flags &= ~FRAME_DESCRIPTOR;
+	frame_encode(&header, raw);
+	done = frame && evbuffer_add(frame, raw, sizeof(raw)) == 0 &&
+	       evbuffer_remove_buffer(self->out, frame, header.head_bytes) ==
+		       (int)header.head_bytes &&
+	       add_payload(frame, first->blob) == 0 &&
+	       evbuffer_prepend_buffer(self->out, frame) == 0;
+	for (struct departing *next = self->first; next; next = next->next)
+		next->position += bytes;
+	self->queued += bytes;
+	departing_free(first);
+	if (frame)
+		evbuffer_free(frame);
+	return done;
+}
+
 static void unix_flush(struct link *link)
 {
 	struct link_unix *self = unix_of(link);
@@ -153,7 +200,9 @@ static void unix_flush(struct link *link)
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0 && (errno == EAGAIN || errno == ENOBUFS || errno == ETOOMANYREFS)) {
+		if (n < 0 && errno == ETOOMANYREFS && send_as_bytes(self))
+			continue;
+		if (n < 0 && (errno == EAGAIN || errno == ENOBUFS)) {
 			event_add(self->writable, NULL);
 			return;
 		}
@@ -228,7 +277,7 @@ static int unix_send(struct link *link, struct frame_header *header, const uint8
 	frame_encode(header, raw);
 	if (evbuffer_add(self->out, raw, sizeof(raw)) < 0 ||
 	    evbuffer_add(self->out, head, header->head_bytes) < 0 ||
-	    (payload && evbuffer_add(self->out, payload->data, payload->bytes) < 0))
+	    (payload && add_payload(self->out, payload) < 0))
 		return -ENOMEM;
 	self->queued += evbuffer_get_length(self->out) - before;
 	/* At the end of this turn of the loop, so that frames sent in one turn share a system call.

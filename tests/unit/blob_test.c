@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -114,6 +115,39 @@ static void bytes_of_a_memfd_stay_when_its_descriptor_is_closed(void **state)
 	blob_close_fd(NULL);
 }
 
+/* Descriptors from `fd` on are in the upper half until the former limit is set again. */
+static struct rlimit halve_above(int fd)
+{
+	struct rlimit before, little;
+
+	getrlimit(RLIMIT_NOFILE, &before);
+	little = (struct rlimit){(rlim_t)fd * 2, before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &little), 0);
+	return before;
+}
+
+static void beyond_half_of_all_descriptors_a_blob_takes_none(void **state)
+{
+	char *bytes = calloc(1, BLOB_MEMFD_MIN);
+	const int fd = sealed_new("test", "hello", 5, &err);
+	const struct rlimit before = halve_above(fd);
+	struct blob *made, *mapped;
+
+	(void)state;
+	bytes[7] = 'x';
+	made = blob_copy(bytes, BLOB_MEMFD_MIN);
+	assert_int_equal(blob_map(&mapped, fd, 5, &err), 0);
+	setrlimit(RLIMIT_NOFILE, &before);
+	assert_int_equal(made->fd, -1);
+	assert_memory_equal(made->data, bytes, BLOB_MEMFD_MIN);
+	assert_int_equal(mapped->fd, -1);
+	assert_int_equal(close(fd), -1);
+	assert_memory_equal(mapped->data, "hello", 5);
+	blob_unref(made);
+	blob_unref(mapped);
+	free(bytes);
+}
+
 static void a_descriptor_without_every_seal_is_refused(void **state)
 {
 	(void)state;
@@ -151,6 +185,7 @@ int main(void)
 		cmocka_unit_test(a_blob_lives_as_long_as_its_last_reference),
 		cmocka_unit_test(a_sealed_memfd_of_a_peer_is_mapped),
 		cmocka_unit_test(bytes_of_a_memfd_stay_when_its_descriptor_is_closed),
+		cmocka_unit_test(beyond_half_of_all_descriptors_a_blob_takes_none),
 		cmocka_unit_test(a_descriptor_without_every_seal_is_refused),
 		cmocka_unit_test(a_memfd_shorter_than_its_frame_says_is_refused),
 		cmocka_unit_test(a_sealed_text_can_be_read_and_not_written),

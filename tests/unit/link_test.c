@@ -451,6 +451,52 @@ static void descriptors_that_belong_to_no_frame_do_not_pile_up(void **state)
 	close(fd);
 }
 
+/* In a process that is not root's, whose the kernel does not count. */
+static int pass_some_with_many_on_their_way(void)
+{
+	static const struct rlimit few = {30, 30};
+	struct event_base *own = event_base_new();
+	struct blob *sent = bytes_of(100000, 3);
+	struct peer *sender, *reader;
+	int stopped[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, stopped) < 0 ||
+	    (geteuid() == 0 && setuid(61234) < 0))
+		return 1;
+	for (int i = 0; i < 40; i++)
+		send_descriptor(stopped[0], "I", 1, sent->fd);
+	if (setrlimit(RLIMIT_NOFILE, &few) < 0)
+		return 2;
+	peer_pair(own, &sender, &reader);
+	for (int i = 0; i < 20; i++)
+		say(sender, i % 2 ? "odd" : "even", i % 3 ? sent : NULL);
+	turn_until(own, reader->n == 20 || reader->closed);
+	for (size_t i = 0; i < 20; i++) {
+		const struct blob *got = reader->frames[i].payload;
+
+		assert_said(reader, i, i % 2 ? "odd" : "even");
+		if (i % 3)
+			assert_same_bytes(got, sent);
+		else
+			assert_null(got);
+	}
+	return 0;
+}
+
+static void
+payloads_pass_while_another_peer_is_stopped_with_all_descriptors_on_their_way(void **state)
+{
+	pid_t child;
+	int status;
+
+	(void)state;
+	child = fork();
+	if (child == 0)
+		_exit(pass_some_with_many_on_their_way());
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
 static void a_head_past_its_bound_ends_the_link_that_sends_it(void **state)
 {
 	uint8_t *head = calloc(1, FRAME_HEAD_MAX + 1);
@@ -486,6 +532,7 @@ int main(void)
 		TEST(a_frame_that_promises_a_descriptor_and_brings_none_is_refused),
 		TEST(a_process_that_has_no_room_for_a_descriptor_says_so),
 		TEST(descriptors_that_belong_to_no_frame_do_not_pile_up),
+		TEST(payloads_pass_while_another_peer_is_stopped_with_all_descriptors_on_their_way),
 		TEST(a_head_past_its_bound_ends_the_link_that_sends_it),
 	};
 
