@@ -3,15 +3,16 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/listener.h>
+#include <fcntl.h>
 #include <openssl/ssl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "controller/cluster.h"
 #include "controller/setup.h"
+#include "proto/descriptors.h"
 #include "proto/dial.h"
 #include "proto/error.h"
 #include "proto/frame.h"
@@ -20,7 +21,7 @@
 #define PROOF_S 5	  /* to finish TLS and say HELLO */
 #define STRANGERS_MAX 256 /* unproven at a time, of those that came over the network... */
 #define STRANGERS_SHARE 4 /* ... and at most this part of all descriptors */
-#define PAUSE_MS 20	  /* after accept() found no descriptor or memory, or too many intruders */
+#define PAUSE_MS 20	  /* after descriptors or memory ran out, or too many intruders came */
 /* In each pause: what they cost us is a few per cent of a core, however many there are. */
 #define INTRUDERS_TCP_MAX 5    /* TLS handshakes that came to nothing */
 #define INTRUDERS_UNIX_MAX 256 /* processes of other users */
@@ -42,6 +43,7 @@ struct door {
 	size_t n_tcp;
 	struct stranger *strangers;
 	size_t n_over_tls, over_tls_max; /* of them */
+	bool full;			 /* no peer may have one descriptor more */
 	unsigned intruders_tcp, intruders_unix;
 	struct event *resume; /* the end of a pause, which begins with the first intruder */
 };
@@ -57,7 +59,7 @@ static void pause_begin(struct door *door)
 /* Whom we do not let in now waits in the kernel's queue. */
 static void tcp_let_in(struct door *door)
 {
-	const bool open = door->n_over_tls < door->over_tls_max &&
+	const bool open = !door->full && door->n_over_tls < door->over_tls_max &&
 			  door->intruders_tcp < INTRUDERS_TCP_MAX;
 
 	for (size_t i = 0; i < door->n_tcp; i++)
@@ -185,6 +187,15 @@ static const struct link_events events = {
 	.on_secured = on_secured,
 };
 
+/* For want of descriptors or memory: pause rather than spin. */
+static void shut(struct door *door)
+{
+	door->full = true;
+	evconnlistener_disable(door->unix_listener);
+	tcp_let_in(door);
+	pause_begin(door);
+}
+
 /* Takes `fd`; `ssl` is NULL on the Unix socket (takes). */
 static void greet(struct door *door, int fd, SSL *ssl)
 {
@@ -192,6 +203,8 @@ static void greet(struct door *door, int fd, SSL *ssl)
 	struct stranger *stranger = calloc(1, sizeof(*stranger));
 	struct event_base *base = door->cluster->base;
 
+	if (!descriptors_allow(DESCRIPTORS_PEERS, fd))
+		shut(door);
 	if (!stranger) {
 		SSL_free(ssl);
 		close(fd);
@@ -250,11 +263,20 @@ static void tcp_cb(struct evconnlistener *listener, evutil_socket_t fd, struct s
 	greet(door, fd, ssl);
 }
 
-/* accept() failed, for want of descriptors or memory: pause rather than spin. */
 static void accept_error_cb(struct evconnlistener *listener, void *arg)
 {
-	evconnlistener_disable(listener);
-	pause_begin(arg);
+	(void)listener;
+	shut(arg);
+}
+
+static bool is_full(const struct door *door)
+{
+	const int fd = fcntl(evconnlistener_get_fd(door->unix_listener), F_DUPFD_CLOEXEC, 0);
+	const bool full = fd < 0 || !descriptors_allow(DESCRIPTORS_PEERS, fd);
+
+	if (fd >= 0)
+		close(fd);
+	return full;
 }
 
 static void resume_cb(evutil_socket_t fd, short what, void *arg)
@@ -263,6 +285,11 @@ static void resume_cb(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	if (is_full(door)) {
+		pause_begin(door);
+		return;
+	}
+	door->full = false;
 	door->intruders_tcp = door->intruders_unix = 0;
 	evconnlistener_enable(door->unix_listener);
 	tcp_let_in(door);
@@ -304,12 +331,9 @@ static int open_tcp(struct door *door, const struct setup *setup, struct ipp_err
 /* Strangers must leave descriptors to those we work with. */
 static size_t over_tls_max(void)
 {
-	struct rlimit limit;
+	const size_t share = descriptors_max() / STRANGERS_SHARE;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 ||
-	    limit.rlim_cur / STRANGERS_SHARE > STRANGERS_MAX)
-		return STRANGERS_MAX;
-	return limit.rlim_cur / STRANGERS_SHARE;
+	return share < STRANGERS_MAX ? share : STRANGERS_MAX;
 }
 
 struct door *door_open(struct cluster *cluster, struct ipp_error *err)

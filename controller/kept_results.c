@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "proto/descriptors.h"
 #include "proto/error.h"
 #include "proto/frame.h"
 #include "proto/spill.h"
@@ -63,6 +64,11 @@ void kept_results_free(struct kept_results *kept)
 
 static int cannot_keep(struct ipp_error *err)
 {
+	if (errno == EMFILE)
+		return ipp_fail(err, EMFILE,
+				"the controller has no descriptor left for a file with results; "
+				"give results that are needed no more back with ipp-run result "
+				"--forget, or raise its limit (ulimit -Hn)");
 	return ipp_fail(err, errno,
 			"the controller cannot keep results in %.200s: %m; set TMPDIR to a folder "
 			"with room for them",
@@ -95,6 +101,18 @@ static int keep_in_memory(struct kept_results *kept, const struct frame *frame, 
 	return 0;
 }
 
+/* Others need descriptors too. */
+static int open_file(void)
+{
+	const int fd = spill_open();
+
+	if (fd < 0 || descriptors_allow(DESCRIPTORS_FILES, fd))
+		return fd;
+	close(fd);
+	errno = EMFILE;
+	return -1;
+}
+
 static int keep_in_file(struct kept_results *kept, const struct frame *frame, struct ipp_error *err)
 {
 	const struct lengths lengths = {frame->head_bytes,
@@ -103,7 +121,7 @@ static int keep_in_file(struct kept_results *kept, const struct frame *frame, st
 	const off_t payload_at = head_at + (off_t)lengths.head;
 
 	if (kept->fd < 0)
-		kept->fd = spill_open();
+		kept->fd = open_file();
 	if (kept->fd < 0)
 		return cannot_keep(err);
 	if (!spill_write(kept->fd, &lengths, sizeof(lengths), kept->file_bytes) ||

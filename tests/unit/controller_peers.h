@@ -79,9 +79,8 @@ static inline struct peer *connected(void)
 	return peer;
 }
 
-static inline struct peer *greeted(Ipp__Role role, int rank, const char *job)
+static inline void greets(struct peer *peer, Ipp__Role role, int rank, const char *job)
 {
-	struct peer *peer = connected();
 	Ipp__Hello hello = IPP__HELLO__INIT;
 
 	hello.role = role;
@@ -90,6 +89,13 @@ static inline struct peer *greeted(Ipp__Role role, int rank, const char *job)
 	hello.pid = 4242;
 	hello.job = (char *)job;
 	link_send(peer->link, FRAME_HELLO, &hello.base, NULL);
+}
+
+static inline struct peer *greeted(Ipp__Role role, int rank, const char *job)
+{
+	struct peer *peer = connected();
+
+	greets(peer, role, rank, job);
 	turn_until(base, peer->n > 0 || peer->closed);
 	return peer;
 }

@@ -1,7 +1,9 @@
 /* controller/door.h on the network: who gets in with which certificate, and as what. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 
+#include "proto/descriptors.h"
 #include "proto/dial.h"
 #include "tests/unit/controller_peers.h"
 
@@ -184,6 +186,32 @@ static void by_hand_it_is_the_certificate_of_the_file(void **state)
 	assert_false(enters(nobody, IPP__ROLE__ENGINE, 0));
 }
 
+/* The last descriptors are for what those send who are in. */
+static void who_comes_when_few_descriptors_are_left_waits_until_another_leaves(void **state)
+{
+	const int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	struct rlimit before, little;
+	struct peer *last;
+
+	(void)state;
+	close(next);
+	getrlimit(RLIMIT_NOFILE, &before);
+	little = (struct rlimit){(rlim_t)next + DESCRIPTORS_RESERVE + 3, before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &little), 0);
+	assert_int_equal(greeted(IPP__ROLE__ENGINE, 0, "7")->frames[0].type, FRAME_WELCOME);
+	assert_int_equal(greeted(IPP__ROLE__ENGINE, 1, "7")->frames[0].type, FRAME_WELCOME);
+	last = connected();
+	greets(last, IPP__ROLE__CLIENT, -1, "7");
+	turn_a_while(base);
+	assert_int_equal(last->n, 0);
+	assert_false(last->closed);
+	link_free(peers[0]->link);
+	peers[0]->link = NULL;
+	turn_until(base, last->n > 0);
+	assert_int_equal(last->frames[0].type, FRAME_WELCOME);
+	setrlimit(RLIMIT_NOFILE, &before);
+}
+
 int main(void)
 {
 #define test(name, setup_it) cmocka_unit_test_setup_teardown(name, setup_it, close_all)
@@ -193,6 +221,8 @@ int main(void)
 		test(an_engines_certificate_is_no_clients, setup_of_slurm),
 		test(a_certificate_on_no_card_is_turned_away_unheard, setup_of_slurm),
 		test(who_says_nothing_is_dropped_after_seconds, setup_of_slurm),
+		test(who_comes_when_few_descriptors_are_left_waits_until_another_leaves,
+		     setup_of_slurm),
 		test(by_hand_it_is_the_certificate_of_the_file, setup_of_hand),
 	};
 
