@@ -43,12 +43,6 @@ static void starter_cb(evutil_socket_t fd, short what, void *arg)
 	cluster_end(arg, "the process that started the cluster ended before it was ready");
 }
 
-/* Ranks that must register: engines, then standbys. */
-static uint32_t n_expected(const struct setup *setup)
-{
-	return (uint32_t)(setup->n_ranks > setup->n_engines ? setup->n_ranks : setup->n_engines);
-}
-
 static bool has_come(const struct cluster *cluster, uint32_t rank)
 {
 	for (size_t i = 0; i < cluster->n_standbys; i++)
@@ -66,7 +60,7 @@ static void name_missing(const struct cluster *cluster, char *text, size_t bytes
 	int at = 0;
 
 	text[0] = '\0';
-	for (uint32_t rank = 0; rank < n_expected(setup); rank++) {
+	for (uint32_t rank = 0; rank < setup_expects(setup); rank++) {
 		if (has_come(cluster, rank))
 			continue;
 		if (++missing > named_max)
@@ -83,7 +77,7 @@ static void name_missing(const struct cluster *cluster, char *text, size_t bytes
 static void deadline_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct cluster *cluster = arg;
-	const uint32_t expected = n_expected(cluster->setup);
+	const uint32_t expected = setup_expects(cluster->setup);
 	char missing[700], text[1024];
 
 	(void)fd;
@@ -123,7 +117,7 @@ void cluster_count(struct cluster *cluster)
 	if (cluster->ready && !cluster->setup->by_hand)
 		watch_desertion(cluster);
 	if (cluster->ready || cluster->setup->n_engines == 0 ||
-	    cluster->n_live + cluster->n_standbys < n_expected(cluster->setup))
+	    cluster->n_live + cluster->n_standbys < setup_expects(cluster->setup))
 		return;
 	cluster->ready = true;
 	event_del(cluster->deadline);

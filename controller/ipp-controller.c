@@ -1,6 +1,7 @@
 /* ipp-controller - the process that knows all engines of one cluster and hands out their work. */
 #include <errno.h>
 #include <event2/event.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include "controller/heartbeat.h"
 #include "controller/setup.h"
 #include "proto/bystander.h"
+#include "proto/descriptors.h"
 #include "proto/error.h"
 #include "proto/standard_fds.h"
 
@@ -69,6 +71,24 @@ static void raise_descriptor_limit(void)
 		return;
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* Once all that it needs itself is open: one for each who must come, and a first client. */
+static int check_descriptor_limit(const struct setup *setup, struct ipp_error *err)
+{
+	const unsigned expected = setup_expects(setup);
+	const size_t max = descriptors_max();
+	const int next = fcntl(setup->unix_fd, F_DUPFD_CLOEXEC, 0);
+	const size_t needed = (next < 0 ? max : (size_t)next) + expected + 1 + DESCRIPTORS_RESERVE;
+
+	if (next >= 0)
+		close(next);
+	if (needed <= max)
+		return 0;
+	return ipp_fail(err, EMFILE,
+			"ipp-controller: it would need %zu descriptors for %u %s, and may open "
+			"%zu files: raise the hard limit (ulimit -Hn), or start fewer",
+			needed, expected, expected > setup->n_engines ? "tasks" : "engines", max);
 }
 
 static int parse(struct options *options, int argc, char **argv)
@@ -170,6 +190,9 @@ static int serve(const struct setup *setup, struct ipp_error *err)
 		rc = ipp_fail(err, ENOMEM, "ipp-controller: out of memory");
 		goto out;
 	}
+	rc = check_descriptor_limit(setup, err);
+	if (rc < 0)
+		goto out;
 	door = door_open(&cluster, err);
 	if (!door) {
 		rc = -err->code;
@@ -192,10 +215,17 @@ out:
 	return rc;
 }
 
+/* To whoever waits for us to be ready, else to whoever reads what we print. */
+static void report(const struct setup *setup, const struct ipp_error *err)
+{
+	dprintf(setup->ready_fd >= 0 ? setup->ready_fd : STDERR_FILENO, "%s%s\n",
+		setup->ready_fd >= 0 ? "error: " : "", err->text);
+}
+
 int main(int argc, char **argv)
 {
 	struct options options = {.setup_fd = -1};
-	struct setup setup = {0};
+	struct setup setup = {.ready_fd = -1};
 	struct ipp_error err = {0};
 	int rc;
 
@@ -207,12 +237,10 @@ int main(int argc, char **argv)
 	rc = options.setup_fd >= 0 ? setup_from_fd(&setup, options.setup_fd, &err)
 				   : setup_by_hand(&setup, options.interface, options.ports,
 						   options.n_engines, &err);
-	if (rc == 0) {
-		rc = serve(&setup, &err);
-		setup_fini(&setup);
-	}
 	if (rc == 0)
-		return 0;
-	fprintf(stderr, "%s\n", err.text);
-	return EXIT_OURS;
+		rc = serve(&setup, &err);
+	if (rc < 0)
+		report(&setup, &err);
+	setup_fini(&setup);
+	return rc < 0 ? EXIT_OURS : 0;
 }

@@ -101,6 +101,11 @@ int setup_from_fd(struct setup *out, int fd, struct ipp_error *err)
 	return 0;
 }
 
+uint32_t setup_expects(const struct setup *setup)
+{
+	return (uint32_t)(setup->n_ranks > setup->n_engines ? setup->n_ranks : setup->n_engines);
+}
+
 void setup_withdraw(const struct setup *setup)
 {
 	if (setup->connection_path)

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "proto/identity.h"
 
@@ -41,6 +42,9 @@ int setup_from_fd(struct setup *out, int fd, struct ipp_error *err);
  *   interface  name, or NULL for all      ports  "LO-HI", or NULL for any */
 int setup_by_hand(struct setup *out, const char *interface, const char *ports, unsigned n_engines,
 		  struct ipp_error *err);
+
+/* Ranks that must register: engines, then standbys. */
+uint32_t setup_expects(const struct setup *setup);
 
 /* By hand: remove the connection file.  Before anybody is told of the end: whoever is may start
  * another cluster, whose file it then is. */
