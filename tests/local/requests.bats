@@ -293,7 +293,7 @@ is() { [ "$(state "$1")" = "$2" ]; }
 	ipp map --after "$first" --after-timeout 0.1 -- echo ::: never
 	show
 	[ "$status" = 125 ]
-	[[ $stderr == *"after request $first, which has not ended in the time that --after-timeout gave it" ]]
+	[[ $stderr == *"after request $first, which has not ended in the time that --after-timeout gave it: give it longer, or see ipp-run queue" ]]
 	ipp-run execute --targets 1 --after "failed:$first" -- 'echo failed >>order' 3>&- &
 	ipp-run map --after "ended:$first,$id" -- sh -c 'echo ended >>order' ::: 1 3>&- &
 	echo >gate
