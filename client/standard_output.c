@@ -2,15 +2,23 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <unistd.h>
 
 static int failure;
 
+/* Whether it is worth another try: signals are not why output is lost. */
+static bool has_room(void)
+{
+	struct pollfd room = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+	return errno == EINTR || (errno == EAGAIN && (poll(&room, 1, -1) >= 0 || errno == EINTR));
+}
+
 /* All of it, or it counts as failed. */
 static ssize_t put(void *cookie, const char *bytes, size_t n)
 {
-	struct pollfd room = {.fd = STDOUT_FILENO, .events = POLLOUT};
 	size_t done = 0;
 
 	(void)cookie;
@@ -19,7 +27,7 @@ static ssize_t put(void *cookie, const char *bytes, size_t n)
 
 		if (written >= 0)
 			done += (size_t)written;
-		else if (errno != EAGAIN || poll(&room, 1, -1) < 0)
+		else if (!has_room())
 			break;
 	}
 	if (done < n && failure == 0)

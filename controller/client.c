@@ -495,6 +495,7 @@ void client_free(struct client *client)
 				     "its client left before it had sent all of it");
 		else
 			answer_over(request, true);
+	cluster_wake(cluster); /* what was held back of its detached ones */
 	while (*at != client)
 		at = &(*at)->next;
 	*at = client->next;

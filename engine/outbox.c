@@ -10,14 +10,15 @@
 #include "proto/frame.h"
 #include "proto/link.h"
 
-#define PATIENCE 10000 /* turns of a CPU, then it is left alone */
+#define HELD 0x68656c64 /* nothing that a stray store leaves */
+#define PATIENCE 10000	/* turns of a CPU, then it is left alone */
 
 /* Whoever holds it; 0: we do now. */
 static uint32_t try_hold(struct outbox *outbox)
 {
 	uint32_t holder = 0;
 
-	__atomic_compare_exchange_n(&outbox->held, &holder, 1, false, __ATOMIC_ACQUIRE,
+	__atomic_compare_exchange_n(&outbox->held, &holder, HELD, false, __ATOMIC_ACQUIRE,
 				    __ATOMIC_RELAXED);
 	return holder;
 }
@@ -35,7 +36,7 @@ static bool hold(struct outbox *outbox)
 	uint32_t holder;
 
 	for (unsigned n = 0; (holder = try_hold(outbox)) != 0; n++)
-		if (holder > 1)
+		if (holder != HELD)
 			return false;
 		else if (n < PATIENCE)
 			sched_yield();

@@ -17,7 +17,7 @@ struct link;
 
 /* All zero: empty. */
 struct outbox {
-	uint32_t held; /* 1: one of the two is at it */
+	uint32_t held; /* not 0: one of the two is at it */
 	uint32_t n_results;
 	uint32_t head_bytes, payload_bytes; /* in use */
 	uint64_t n_sent;		    /* frames that the worker has put on its link */

@@ -25,7 +25,7 @@ struct progress {
 
 	/* The engine writes: */
 	uint64_t held;	  /* not 0 while no task is to be begun */
-	uint64_t careful; /* not 0: find out after each task whether it closed our descriptors */
+	uint64_t careful; /* not 0: tell each result at once, and whether its task closed ours */
 };
 
 /* All that worker and engine share; or the first of it alone, where `ulimit -f` leaves no room for

@@ -36,8 +36,8 @@ struct time_limits {
 int time_limits_init(struct time_limits *limits, struct event_base *base);
 void time_limits_fini(struct time_limits *limits);
 
-/* Tasks of `request` may take `ms`, 0 being no limit, and are late `patience_ms` after that.
- * 0 or -ENOMEM. */
+/* Tasks of `request` may take `ms`, 0 being no limit, and are late `patience_ms` after that.  Looks
+ * at once what runs.  0 or -ENOMEM. */
 int time_limits_set(struct time_limits *limits, uint64_t request, uint32_t ms,
 		    uint32_t patience_ms);
 uint32_t time_limits_get(const struct time_limits *limits, uint64_t request); /* ms; 0: none */

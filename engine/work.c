@@ -358,6 +358,8 @@ static void worker_frame(void *owner, const struct frame *frame)
 {
 	struct engine *engine = owner;
 
+	if (engine->spoilt) /* and killed: what else it says would be believed */
+		return;
 	if (frame->type == FRAME_READY && !engine->dial)
 		engine_dial(engine);
 	else if (frame->type == FRAME_RESULTS && engine->controller)

@@ -81,7 +81,7 @@ static void overwritten(const struct worker *worker)
 		"ipp-worker: engine %u: the function wrote over results that wait to be sent: it "
 		"writes where it should not\n",
 		worker->rank);
-	exit(125);
+	_exit(125); /* nothing of its module runs again */
 }
 
 /* Frames are counted: the engine takes what waits in the outbox behind them.  Hence none may wait

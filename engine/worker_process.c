@@ -59,11 +59,19 @@ static int worker_path(char path[PATH_MAX])
 static void hand_over(const int fds[N_WORKER_FDS])
 {
 	int copies[N_WORKER_FDS];
+	bool all = true;
 
-	for (int i = 0; i < N_WORKER_FDS; i++)
+	for (int i = 0; i < N_WORKER_FDS; i++) {
 		copies[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, WORKER_LINK_FD + N_WORKER_FDS);
-	for (int i = 0; i < N_WORKER_FDS; i++)
-		dup2(copies[i], WORKER_LINK_FD + i);
+		all = all && copies[i] >= 0;
+	}
+	for (int i = 0; all && i < N_WORKER_FDS; i++)
+		all = dup2(copies[i], WORKER_LINK_FD + i) >= 0;
+	if (!all) {
+		fputs("ipp-engine: too few files may be open for a worker: raise ulimit -n\n",
+		      stderr);
+		_exit(125);
+	}
 }
 
 static void become_worker(const char *path, const struct worker_process *worker,

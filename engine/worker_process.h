@@ -23,8 +23,8 @@ struct worker_events {
 	void (*on_death)(void *owner, int status);
 };
 
-/* Start one (gives); NULL and the reason.  A `careful` one is slower, and knows which of its tasks
- * closed its descriptors. */
+/* Start one (gives); NULL and the reason.  A `careful` one is slower: it sends each result at once,
+ * so that it is known which of its tasks closed its descriptors or wrote over results. */
 struct worker_process *worker_start(struct event_base *base, uint32_t rank, bool careful,
 				    const struct worker_events *events, void *owner,
 				    struct ipp_error *err);

@@ -82,7 +82,7 @@ int ipp_stop(struct ipp_client *client, struct ipp_error *err);
  *   timeout_ms  for all of them to be ready, and for another call of ipp_start() or ipp_stop() that
  *               is at work here; 0: 60 s; it returns five seconds later at the latest
  * -EEXIST: one runs here already, or is being started; -ETIMEDOUT: it was not ready in time.
- * Nothing is left of it when it fails, nor when the process is killed before it is ready. */
+ * No process of it is left when it fails, nor when the caller is killed before it is ready. */
 int ipp_start(unsigned n_engines, unsigned timeout_ms, struct ipp_error *err);
 
 /* CPUs that this process may use: so many engines suit this machine. */

@@ -45,6 +45,30 @@ waits='until [ -e go ]; do sleep 0.05; done; echo $1; sleep 0.1'
 	done
 }
 
+is_in_write() { [[ "$(cat "/proc/$1/wchan")" == *pipe_write* ]]; }
+
+@test "a reader that is slow loses nothing of a map that is told to begin nothing more" {
+	for signal in USR1 TERM; do
+		mkfifo slow.$signal
+		exec 5<>slow.$signal
+		rm -f go
+		ipp-run map --engines 2 -- sh -c 'seq 1000; [ $1 -le 100 ] || { until [ -e go ]; do sleep 0.1; done; sleep 0.2; }' sh \
+			::: $(seq 150) >slow.$signal 2>said 5>&- &
+		map=$!
+		wait_until 30 is_in_write "$map"
+		exec 6<slow.$signal 5>&-
+		kill -$signal "$map"
+		cat <&6 >out 6<&- &
+		exec 6<&-
+		touch go
+		ends 120 >/dev/null
+		wait $!
+		n=$(grep -c '^1000$' out)
+		[ "$(grep -c . out)" = $((1000 * n)) ]
+		grep "^ipp-run map: it was told to begin nothing more: $n of 150 tasks have ended; " said
+	done
+}
+
 @test "what waits at the engines, as many as --hwm lets them have, is not begun either" {
 	start_map --hwm 100 -- sh -c "$waits" sh ::: $(seq 100)
 	kill -USR1 "$map"

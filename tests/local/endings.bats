@@ -77,7 +77,7 @@ predictions() { jq -c .predictions; }
 	limited apply --targets 0 -- cat command
 	limited execute --targets 1 'cat line'
 	limited map --targets 2 "$programs/tests/modules/sample.so:store_after_gate" ::: x
-	exec 5>command 6>line 7>gate # they have begun
+	exec 5>./command 6>./line 7>./gate # they have begun
 	all=$(ours 'ipp-.*')
 	# shellcheck disable=SC2086
 	kill -STOP $all

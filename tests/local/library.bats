@@ -225,7 +225,7 @@ well()
 	add_sanitizers
 	cc "${flags[@]}" -o stops stops.c "$programs/libipp.so.0"
 	head -c 60000 /dev/zero | tr '\0' x >text
-	start 2
+	ASAN_OPTIONS=quarantine_size_mb=16 start 2 # what is measured is what is kept
 	ipp-run push v=@text
 	controller=$(ours ipp-controller)
 	LD_LIBRARY_PATH=$programs ./stops >bytes &

@@ -60,11 +60,12 @@ begin()
 }
 
 @test "a function that writes over results that wait costs no other task its own" {
+	# shellcheck disable=SC2046      # these are words
 	ipp map --engines 1 --json --chunk 200 "$act" ::: $(for i in {1..50}; do echo write; done) 'cut short' write
 	show
 	[ "$status" = 0 ]
 	[ "$(jq -c '[.index, .stdout]' <<<"$output")" = \
-		"$(for i in {0..51}; do [ "$i" = 50 ] && echo '[50,""]' || echo "[$i,\"out\\n\"]"; done)" ]
+		"$(for i in {0..51}; do [ "$i" = 50 ] && echo '[50,""]' || printf '[%s,"out\\n"]\n' "$i"; done)" ]
 }
 
 @test "a function whose own result is written over each time is told so, and the rest goes on" {
