@@ -4,36 +4,64 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct ipp_value read_value(const char *word, bool text)
-{
-	const char *digits = word + (*word == '-' || *word == '+');
-	char *end;
-	long long integer;
-	double real;
+#include "client/decimal.h"
+#include "proto/error.h"
 
-	if (!text && *digits &&
-	    (strchr("0123456789.", *digits) || strcmp(digits, "inf") == 0 ||
-	     strcmp(digits, "nan") == 0)) {
-		errno = 0;
-		integer = strtoll(word, &end, 10);
-		if (*end == '\0' && errno == 0)
-			return (struct ipp_value){
-				.kind = IPP_INTEGER, .integer = integer, .real = (double)integer};
-		real = strtod(word, &end);
-		if (*end == '\0')
-			return (struct ipp_value){.kind = IPP_REAL, .real = real};
-	}
-	return (struct ipp_value){.kind = IPP_TEXT, .text = word, .bytes = strlen(word)};
+/* Digits alone, which have to fit. */
+static int read_integer(struct ipp_value *out, const char *name, const char *word,
+			struct ipp_error *err)
+{
+	long long integer;
+
+	errno = 0;
+	integer = strtoll(word, NULL, 10);
+	if (errno == ERANGE)
+		return ipp_fail(
+			err, ERANGE,
+			"%.100s=%.100s is beyond the 64 bits of an integer: write it with a "
+			"point, as a real of 15 digits, or push it as text with --text",
+			name, word);
+	*out = (struct ipp_value){.kind = IPP_INTEGER, .integer = integer, .real = (double)integer};
+	return 0;
 }
 
-void argument_read(struct ipp_argument *out, char *word, bool text)
+static int read_value(struct ipp_value *out, const char *name, const char *word,
+		      struct ipp_error *err)
+{
+	const char *digits = word + (*word == '-' || *word == '+');
+	double real;
+	int rc;
+
+	if (*digits && digits[strspn(digits, "0123456789")] == '\0')
+		return read_integer(out, name, word, err);
+	rc = decimal_parse(word, word + strlen(word), &real);
+	if (rc == -ERANGE)
+		return ipp_fail(err, ERANGE,
+				"%.100s=%.100s is beyond the largest real, which is 1.8e308: write "
+				"inf, or push it as text with --text",
+				name, word);
+	if (strcmp(digits, "inf") == 0 || strcmp(digits, "nan") == 0) {
+		real = strtod(word, NULL);
+		rc = 0;
+	}
+	*out = rc == 0 ? (struct ipp_value){.kind = IPP_REAL, .real = real}
+		       : (struct ipp_value){.kind = IPP_TEXT, .text = word, .bytes = strlen(word)};
+	return 0;
+}
+
+int argument_read(struct ipp_argument *out, char *word, bool text, struct ipp_error *err)
 {
 	char *value = word + strcspn(word, "=");
 
 	*value++ = '\0';
 	*out = (struct ipp_argument){.name = word};
-	if (*value == '@' && !text)
-		out->file = value + 1;
-	else
-		out->value = read_value(value, text);
+	if (text) {
+		out->value = (struct ipp_value){
+			.kind = IPP_TEXT, .text = value, .bytes = strlen(value)};
+		return 0;
+	}
+	if (*value != '@')
+		return read_value(&out->value, word, value, err);
+	out->file = value + 1;
+	return 0;
 }

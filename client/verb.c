@@ -405,15 +405,20 @@ static int take_function(struct verb_words *out, const char *verb, char **words,
 	if (!out->arguments)
 		return ipp_fail(err, ENOMEM, "out of memory");
 	for (size_t i = 1; i <= n; i++) {
+		int rc = 0;
+
 		if (words[i][0] != '@' && strchr(words[i], '='))
-			argument_read(&out->arguments[out->n_arguments++], words[i], false);
+			rc = argument_read(&out->arguments[out->n_arguments++], words[i], false,
+					   err);
 		else if (out->range)
-			return ipp_fail(err, EINVAL,
-					"ipp-run %s: '%.100s' behind the function is no argument "
-					"NAME=VALUE; items stand behind :::",
-					verb, words[i]);
+			rc = ipp_fail(err, EINVAL,
+				      "ipp-run %s: '%.100s' behind the function is no argument "
+				      "NAME=VALUE; items stand behind :::",
+				      verb, words[i]);
 		else
 			out->range = words[i];
+		if (rc < 0)
+			return rc;
 	}
 	return ipp_check_function(out->function, err);
 }

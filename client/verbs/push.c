@@ -6,8 +6,10 @@
 static int push_word(const struct variable_verb *words, char *word, struct ipp_error *err)
 {
 	struct ipp_argument given;
+	const int rc = argument_read(&given, word, words->text, err);
 
-	argument_read(&given, word, words->text);
+	if (rc < 0)
+		return rc;
 	if (words->async)
 		return variable_leave(words, IPP_PUSH, given.name, &given.value, given.file, err);
 	if (given.file)
@@ -45,7 +47,8 @@ const struct verb verb_push = {
 	.usage =
 		"usage: ipp-run push [--targets LIST] [--async] [--text] NAME=VALUE|NAME=@FILE...\n"
 		"Set variables of the engines; functions see them, pull reads them.\n"
-		"  NAME=VALUE      an integer, a real number, or else a text\n"
+		"  NAME=VALUE      an integer of 64 bits, a real number such as 1.5e3, inf or\n"
+		"                  nan, or else a text\n"
 		"  NAME=@FILE.npy  the array in that file\n"
 		"  NAME=@FILE      the bytes of any other file, an array of |u1\n"
 		"  --text          VALUE is a text, whatever it looks like\n"

@@ -24,6 +24,18 @@ sample=$programs/tests/modules/sample.so
 	ipp-run stop
 }
 
+@test "numbers are decimal, and one that no integer or real can be is refused" {
+	start 1
+	run -0 ipp-run push a=0x10 b=1e3 c=-9223372036854775808 d=-inf
+	for pair in a:0x10 b:1000 c:-9223372036854775808 d:-inf; do
+		run -0 ipp-run pull "${pair%%:*}"
+		[ "$output" = "${pair#*:}" ]
+	done
+	says "ipp-run push: i=9223372036854775808 is beyond the 64 bits of an integer" push i=9223372036854775808
+	says "ipp-run push: r=-1e999 is beyond the largest real" push r=-1e999
+	ipp-run stop
+}
+
 @test "pull -o writes .npy files as np.save does, and other files as the bytes are" {
 	start 3
 	head -c 300000 /dev/urandom >bytes
