@@ -52,7 +52,7 @@ is_in_write() { [[ "$(cat "/proc/$1/wchan")" == *pipe_write* ]]; }
 		mkfifo slow.$signal
 		exec 5<>slow.$signal
 		rm -f go
-		ipp-run map --engines 2 -- sh -c 'seq 1000; [ $1 -le 100 ] || { until [ -e go ]; do sleep 0.1; done; sleep 0.2; }' sh \
+		ipp-run map -u --engines 2 -- sh -c 'seq 1000; [ $1 -le 100 ] || { until [ -e go ]; do sleep 0.1; done; sleep 0.2; }' sh \
 			::: $(seq 150) >slow.$signal 2>said 5>&- &
 		map=$!
 		wait_until 30 is_in_write "$map"
