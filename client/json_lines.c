@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/json_text.h"
 #include "client/sink.h"
 #include "proto/error.h"
+#include "proto/json_text.h"
 
 /* Bytes that are encoded at once, for lengths are int there: a multiple of 3. */
 #define PART_BYTES 49152

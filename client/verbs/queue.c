@@ -6,10 +6,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "proto/json_text.h"
 #include "client/lines.h"
 #include "client/output.h"
 #include "client/verb.h"
+#include "proto/json_text.h"
 
 static int64_t now_us(void)
 {
