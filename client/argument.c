@@ -8,44 +8,44 @@
 #include "proto/error.h"
 
 /* Digits alone, which have to fit. */
-static int read_integer(struct ipp_value *out, const char *name, const char *word,
+static int read_integer(struct ipp_value *out, const char *name, const char *text,
 			struct ipp_error *err)
 {
 	long long integer;
 
 	errno = 0;
-	integer = strtoll(word, NULL, 10);
+	integer = strtoll(text, NULL, 10);
 	if (errno == ERANGE)
 		return ipp_fail(
 			err, ERANGE,
 			"%.100s=%.100s is beyond the 64 bits of an integer: write it with a "
 			"point, as a real of 15 digits, or push it as text with --text",
-			name, word);
+			name, text);
 	*out = (struct ipp_value){.kind = IPP_INTEGER, .integer = integer, .real = (double)integer};
 	return 0;
 }
 
-static int read_value(struct ipp_value *out, const char *name, const char *word,
+static int read_value(struct ipp_value *out, const char *name, const char *text,
 		      struct ipp_error *err)
 {
-	const char *digits = word + (*word == '-' || *word == '+');
+	const char *digits = text + (*text == '-' || *text == '+');
 	double real;
 	int rc;
 
 	if (*digits && digits[strspn(digits, "0123456789")] == '\0')
-		return read_integer(out, name, word, err);
-	rc = decimal_parse(word, word + strlen(word), &real);
+		return read_integer(out, name, text, err);
+	rc = decimal_parse(text, text + strlen(text), &real);
 	if (rc == -ERANGE)
 		return ipp_fail(err, ERANGE,
 				"%.100s=%.100s is beyond the largest real, which is 1.8e308: write "
 				"inf, or push it as text with --text",
-				name, word);
+				name, text);
 	if (strcmp(digits, "inf") == 0 || strcmp(digits, "nan") == 0) {
-		real = strtod(word, NULL);
+		real = strtod(text, NULL);
 		rc = 0;
 	}
 	*out = rc == 0 ? (struct ipp_value){.kind = IPP_REAL, .real = real}
-		       : (struct ipp_value){.kind = IPP_TEXT, .text = word, .bytes = strlen(word)};
+		       : (struct ipp_value){.kind = IPP_TEXT, .text = text, .bytes = strlen(text)};
 	return 0;
 }
 
